@@ -1,0 +1,2 @@
+//! `ebpfauditd`: the audit daemon.
+fn main() {}
