@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between the eBPF programs and user space. kern/src/abi.rs mirrors it, and a test
+ * compares the two (layout.bpf.c carries the sizes and offsets).
+ *
+ * Rules of this file: fixed-width types, explicit padding, natural alignment, no `packed`, no
+ * bitfields, no pointers. Numbers that user space sees are never reused for something else.
+ */
+#ifndef EA_ABI_H
+#define EA_ABI_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef int s32;
+typedef long long s64;
+
+/* ---- limits ------------------------------------------------------------------------------ */
+
+/* Two generations of every table: a reload fills the idle one and switches with one write. */
+#define EA_GENERATIONS 2
+/* struct audit_rule_data has 64 words of 32 bits: no rule can name a higher syscall number. */
+#define EA_SYSCALLS 2048
+/* x86-64 and i386; an index, not an AUDIT_ARCH number. */
+#define EA_ARCHES 2
+/* Steps of one generation: 64 Ki steps of 16 bytes are 1 MiB, room for 10 000 rules of 6 fields. */
+#define EA_STEPS 65536
+/* Distinct exe= files of one generation. */
+#define EA_EXES 1024
+/* Components of a path that a walk follows. PATH_MAX bounds a path that a program can name to
+ * 2048 components; deeper trees are cut and the item says so. */
+#define EA_PATH_DEPTH 2048
+/* Bytes of one path's components: PATH_MAX. */
+#define EA_PATH_MAX 4096
+/* NAME_MAX plus the NUL: the largest single write of a walk. */
+#define EA_NAME_MAX 256
+/* Largest sockaddr (struct sockaddr_storage). */
+#define EA_SOCKADDR_MAX 128
+/* MAX_PROCTITLE_AUDIT_LEN of kernel/auditsc.c. */
+#define EA_PROCTITLE_MAX 128
+/* Argument bytes carried by one ring record; longer argument areas are continued in further ones.
+ */
+#define EA_ARGS_CHUNK 8192
+/* Continuations of one event: 8 KiB x 768 = 6 MiB, the kernel's bound on arguments (3/4 of
+ * _STK_LIM, fs/exec.c bprm_stack_limits). */
+#define EA_ARGS_CHUNKS 768
+/* Targets of one signal that are kept; a process group may have more, which are counted. */
+#define EA_TARGETS 32
+/* Length of the interpreter's name in a #! line: BINPRM_BUF_SIZE. */
+#define EA_INTERP_MAX 256
+/* tty->name is 64 bytes. */
+#define EA_TTY_MAX 64
+/* Name of a module: MODULE_NAME_LEN is 64 - sizeof(long). */
+#define EA_MODULE_MAX 64
+/* The buffer in which an event is put together: head, exe, cwd, two names, a first chunk of
+ * arguments and small items; below the 32 KiB that a per-CPU map value may have. */
+#define EA_BUFFER 28672
+/* How deep the tree of a pid namespace's idr can be: 32 bits in steps of 6. */
+#define EA_XARRAY_DEPTH 6
+/* Supplementary groups are searched by bisection; NGROUPS_MAX is 65536. */
+#define EA_GROUPS_BISECT 17
+
+/* ---- ring records ------------------------------------------------------------------------ */
+
+enum ea_kind {
+	EA_KIND_SYSCALL = 1,   /* struct ea_event and its items */
+	EA_KIND_ARGUMENTS = 2, /* struct ea_more and bytes of the argument area */
+};
+
+/* The head of an event. The filter's facts are the 32-bit words of this struct, by index. */
+struct ea_event {
+	u32 kind;
+	u32 cpu;
+	u64 seq;     /* number of the event on its CPU, from 1; lost ones are numbered too */
+	u64 time;    /* CLOCK_MONOTONIC, ns */
+	u64 args[4]; /* raw argument registers */
+	s64 exit;    /* return value as audit prints it */
+	u64 exe_ino;
+	u32 exe_dev;  /* kernel's internal dev_t: major << 20 | minor */
+	u32 success;  /* 1 or 0 */
+	u32 has_exit; /* 0: the syscall does not return (exit, exit_group) */
+	u32 arch;     /* AUDIT_ARCH_* */
+	u32 nr;
+	u32 family;     /* enum ea_family */
+	u32 generation; /* of the tables that decided */
+	u32 rule;       /* which rule decided */
+	u32 personality;
+	u32 ppid;
+	u32 pid;
+	u32 tid;
+	u32 auid;
+	u32 uid;
+	u32 gid;
+	u32 euid;
+	u32 suid;
+	u32 fsuid;
+	u32 egid;
+	u32 sgid;
+	u32 fsgid;
+	u32 ses;
+	u32 saddr_fam; /* EA_NO_FAMILY when the syscall has no address */
+	u32 msgtype;   /* for the exclude list only */
+	u32 excluded;  /* bit per enum ea_record: dropped by the exclude list */
+	u32 size;      /* of this record, items included */
+	u32 args_len;  /* whole length of the argument area, when there is one */
+	u32 mnt_ns;    /* inode number of the task's mount namespace */
+	u8 comm[16];
+};
+
+#define EA_NO_FAMILY 0xffffffffu
+
+/* Follows its event's record in the ring of the same CPU. */
+struct ea_more {
+	u32 kind;
+	u32 cpu;
+	u64 seq; /* of the event it belongs to */
+	u32 offset;
+	u32 len;
+};
+
+/* An item follows the head, or another item; its bytes are padded to 8. */
+struct ea_item {
+	u16 type; /* enum ea_item_type */
+	u16 flags;
+	u32 len; /* without padding */
+};
+
+enum ea_item_type {
+	EA_ITEM_TTY = 1,           /* bytes */
+	EA_ITEM_EXE = 2,           /* path components, leaf first, each with a NUL */
+	EA_ITEM_CWD = 3,           /* path components */
+	EA_ITEM_PROCTITLE = 4,     /* struct ea_proctitle's bytes as read, see flags */
+	EA_ITEM_NAME = 5,          /* struct ea_inode, then the text of the name */
+	EA_ITEM_SOCKADDR = 6,      /* bytes */
+	EA_ITEM_ARGUMENTS = 7,     /* first bytes of the argument area */
+	EA_ITEM_TARGET = 8,        /* struct ea_target */
+	EA_ITEM_FD_PAIR = 9,       /* two s32 */
+	EA_ITEM_CAPSET = 10,       /* struct ea_capset */
+	EA_ITEM_EXEC = 11,         /* struct ea_exec */
+	EA_ITEM_INTERP = 12,       /* text of the interpreter's name of a script */
+	EA_ITEM_MODULE = 13,       /* text */
+	EA_ITEM_CLOCK = 14,        /* s64: CLOCK_TAI - CLOCK_MONOTONIC after the call, ns */
+	EA_ITEM_MMAP = 15,         /* two u32: fd, flags */
+	EA_ITEM_OPENAT2 = 16,      /* three u64: flags, mode, resolve */
+	EA_ITEM_TARGETS_MORE = 17, /* u32: targets that did not fit */
+};
+
+/* flags of path items */
+#define EA_PATH_DELETED 1 /* unlinked */
+#define EA_PATH_CUT     2 /* deeper or longer than the walk goes */
+/* flags of names */
+#define EA_NAME_PARENT   1
+#define EA_NAME_CREATE   2
+#define EA_NAME_NO_INODE 4  /* the program does not know the inode: user space may look late */
+#define EA_NAME_NO_TEXT  8  /* the text could not be read */
+#define EA_NAME_LOADER   16 /* the program's ELF interpreter; the text is for user space to find */
+
+struct ea_inode {
+	u64 ino;
+	s64 ctime; /* seconds */
+	u32 ctime_nsec;
+	u32 dev;
+	u32 mode;
+	u32 uid;
+	u32 gid;
+	u32 rdev;
+	u32 magic;      /* of the superblock */
+	u32 maybe_caps; /* the inode may carry security.capability */
+};
+
+struct ea_target {
+	u32 pid;
+	u32 auid;
+	u32 uid;
+	u32 ses;
+	u8 comm[16];
+};
+
+struct ea_capset {
+	u64 inheritable;
+	u64 permitted;
+	u64 effective;
+	u64 ambient;
+};
+
+struct ea_exec {
+	u32 argc;
+	u32 script; /* the file named is not the program: an interpreter runs it */
+	struct ea_capset before;
+	struct ea_capset after;
+	u32 before_uid;
+	u32 before_gid;
+	u32 after_uid;
+	u32 after_euid;
+};
+
+/* Record types that the exclude list can drop from an event of ours: bits of ea_event.excluded. */
+enum ea_record {
+	EA_RECORD_SYSCALL,
+	EA_RECORD_PATH,
+	EA_RECORD_SOCKADDR,
+	EA_RECORD_CWD,
+	EA_RECORD_EXECVE,
+	EA_RECORD_FD_PAIR,
+	EA_RECORD_OBJ_PID,
+	EA_RECORD_BPRM_FCAPS,
+	EA_RECORD_CAPSET,
+	EA_RECORD_MMAP,
+	EA_RECORD_PROCTITLE,
+	EA_RECORD_KERN_MODULE,
+	EA_RECORD_TIME_INJOFFSET,
+	EA_RECORD_OPENAT2,
+	EA_RECORD_EOE,
+	EA_RECORDS,
+};
+
+/* What a syscall's record needs beyond the SYSCALL line; user space assigns it by number. */
+enum ea_family {
+	EA_FAMILY_PLAIN = 0,
+	EA_FAMILY_EXEC = 1,
+	EA_FAMILY_EXIT = 2,
+	EA_FAMILY_FORK = 3,
+	EA_FAMILY_OPEN = 4,         /* name in a0 */
+	EA_FAMILY_OPENAT = 5,       /* name in a1 */
+	EA_FAMILY_OPENAT2 = 6,      /* name in a1, struct open_how in a2 */
+	EA_FAMILY_ADDRESS_IN = 7,   /* connect, bind: a1, a2 */
+	EA_FAMILY_SENDTO = 8,       /* a4, a5 */
+	EA_FAMILY_SENDMSG = 9,      /* struct msghdr in a1 */
+	EA_FAMILY_SENDMMSG = 10,    /* struct mmsghdr[] in a1 */
+	EA_FAMILY_ADDRESS_OUT = 11, /* accept, getsockname, getpeername: a1, *a2 */
+	EA_FAMILY_RECVFROM = 12,    /* a4, *a5 */
+	EA_FAMILY_RECVMSG = 13,
+	EA_FAMILY_RECVMMSG = 14,
+	EA_FAMILY_PIPE = 15,       /* two ints at a0 */
+	EA_FAMILY_SOCKETPAIR = 16, /* two ints at a3 */
+	EA_FAMILY_KILL = 17,       /* pid in a0, signal in a1 */
+	EA_FAMILY_TGKILL = 18,     /* tid in a1, signal in a2 */
+	EA_FAMILY_PIDFD_SIGNAL = 19,
+	EA_FAMILY_PTRACE = 20,
+	EA_FAMILY_CAPSET = 21,
+	EA_FAMILY_MMAP = 22,
+	EA_FAMILY_DELETE_MODULE = 23,
+	EA_FAMILY_SETTIME = 24,
+	EA_FAMILY_EXECVEAT = 25, /* as EXEC, name in a1 */
+	EA_FAMILY_BIND = 26,     /* as ADDRESS_IN, creates a name for AF_UNIX */
+};
+
+/* ---- the filter -------------------------------------------------------------------------- */
+
+/* What has to be gathered before the steps of a syscall can be evaluated. */
+#define EA_NEED_CREDENTIALS 1
+#define EA_NEED_PARENT      2
+#define EA_NEED_EXE         4
+#define EA_NEED_ADDRESS     8
+#define EA_NEED_LOGIN       16
+
+/* Value of the index: one per (generation, arch, syscall). */
+struct ea_entry {
+	u32 first; /* first step, 0: no rule names this syscall */
+	u16 needs;
+	u16 family;
+};
+
+enum ea_op {
+	EA_OP_EQ,
+	EA_OP_NE,
+	EA_OP_LT,
+	EA_OP_LE,
+	EA_OP_GT,
+	EA_OP_GE,
+	EA_OP_MASK,    /* value & operand != 0 */
+	EA_OP_TEST,    /* value & operand == operand */
+	EA_OP_FACT_EQ, /* the operand is another fact's index */
+	EA_OP_FACT_NE,
+	EA_OP_EXE_EQ, /* the operand is an index into the table of files */
+	EA_OP_EXE_NE,
+	EA_OP_GROUP_EQ, /* equal, or a supplementary group */
+	EA_OP_GROUP_NE,
+	EA_OP_TRUE,
+	EA_OP_FALSE,
+	EA_OP_NE_SET,    /* as NE, false when the value is EA_NO_FAMILY */
+	EA_OP_OPEN_PERM, /* operand: perm= bits; decides by the flags of open, kernel
+			    audit_match_perm */
+};
+
+#define EA_STEP_LAST  1 /* true here means: the rule matches */
+#define EA_STEP_NEVER 2 /* the rule that matches suppresses */
+#define EA_STEP_EXIT  4 /* false when the syscall has no return value */
+
+/*
+ * The rules of a syscall in order are a run of steps: a step that is true goes on to the following
+ * one (or matches, if it is its rule's last), a step that is false goes to `next`, the first step
+ * of the next rule (0: no rule matches).
+ */
+struct ea_step {
+	u8 fact; /* index of a 32-bit word in struct ea_event */
+	u8 op;
+	u8 flags;
+	u8 pad;
+	u32 operand;
+	u32 next;
+	u32 rule;
+};
+
+struct ea_exe {
+	u64 ino;
+	u32 dev;
+	u32 present; /* 0: no such file at present, nothing is equal to it */
+};
+
+#define EA_CONFIG_TASK_RULES 1 /* the task list is not empty */
+#define EA_CONFIG_EXCLUDES   2 /* the exclude list is not empty */
+
+/* One element; what changes at run time. */
+struct ea_config {
+	u32 generation;
+	u32 enabled;
+	u32 daemon; /* tgid whose syscalls are not recorded */
+	u32 flags[EA_GENERATIONS];
+	u32 task_first[EA_GENERATIONS];    /* first step of the task list */
+	u32 exclude_first[EA_GENERATIONS]; /* first step of the exclude list */
+	u32 pad;
+};
+
+/* Why an event was lost. */
+enum ea_loss {
+	EA_LOSS_RING,      /* no room in the ring */
+	EA_LOSS_SCRATCH,   /* the event is larger than the buffer */
+	EA_LOSS_ARGUMENTS, /* no room for a continuation of its arguments */
+	EA_LOSSES,
+};
+
+/* Per CPU. */
+struct ea_counters {
+	u64 produced; /* events that matched, lost ones included */
+	u64 lost[EA_LOSSES];
+	u64 unread;   /* facts that could not be read from user memory */
+	u64 no_state; /* per-task state that could not be had */
+};
+
+#endif

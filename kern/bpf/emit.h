@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Items into the frame, the frame into the ring. */
+#ifndef EA_EMIT_H
+#define EA_EMIT_H
+
+/* Room for an item of at most `max` bytes (a constant); its length is set by emit__end. */
+static __always_inline u8 *emit__begin(struct ea_frame *frame, u32 type, u32 flags, u32 max)
+{
+	u32 at = frame->used;
+	struct ea_item *item;
+
+	if (at > EA_BUFFER - sizeof(*item) - 8 - max) {
+		frame->overflow = 1;
+		return NULL;
+	}
+	item = (struct ea_item *)(frame->items + at);
+	item->type = type;
+	item->flags = flags;
+	item->len = 0;
+	return (u8 *)(item + 1);
+}
+
+static __always_inline void emit__end(struct ea_frame *frame, u32 len)
+{
+	u32 at = frame->used;
+
+	if (at > EA_BUFFER - sizeof(struct ea_item))
+		return;
+	((struct ea_item *)(frame->items + at))->len = len;
+	frame->used = (at + sizeof(struct ea_item) + len + 7) & ~7u;
+}
+
+static __always_inline void emit__kernel_str(struct ea_frame *frame, u32 type, const void *text,
+					     u32 max)
+{
+	u8 *to = emit__begin(frame, type, 0, max);
+	long length;
+
+	if (!to)
+		return;
+	length = bpf_probe_read_kernel_str(to, max, text);
+	emit__end(frame, length > 0 ? (u32)length - 1 : 0);
+}
+
+static __always_inline void emit__unread(void)
+{
+	struct ea_counters *counters = maps__counters();
+
+	if (counters)
+		counters->unread++;
+}
+
+/* `max` bytes at most of user memory; `len` of them are wanted. */
+static __always_inline void emit__user_bytes(struct ea_frame *frame, u32 type, u32 flags,
+					     const void *from, u32 len, u32 max)
+{
+	u8 *to = emit__begin(frame, type, flags, max);
+
+	if (!to)
+		return;
+	if (len > max)
+		len = max;
+	barrier_var(len);
+	if (len > max || bpf_probe_read_user(to, len, from)) {
+		emit__unread();
+		return;
+	}
+	emit__end(frame, len);
+}
+
+/* A name: an inode's data (0: none known) and a text from user memory (0: none). */
+__noinline int emit__name(u32 which, u64 inode_at, u64 text, u32 flags)
+{
+	struct ea_frame *frame = maps__frame(which);
+	struct inode *inode = (struct inode *)inode_at;
+	struct super_block *sb = NULL;
+	struct ea_inode *to;
+	long length = 0;
+	u8 *bytes;
+
+	if (!frame)
+		return 0;
+	bytes = emit__begin(frame, EA_ITEM_NAME, flags, sizeof(*to) + EA_PATH_MAX);
+	if (!bytes)
+		return 0;
+	to = (struct ea_inode *)bytes;
+	__builtin_memset(to, 0, sizeof(*to));
+	if (inode) {
+		u16 half = 0;
+		u32 word = 0;
+		u64 ino = 0;
+
+		READ(ino, inode, i_ino);
+		to->ino = ino;
+		READ(half, inode, i_mode);
+		to->mode = half;
+		READ(word, inode, i_uid);
+		to->uid = word;
+		READ(word, inode, i_gid);
+		to->gid = word;
+		READ(word, inode, i_rdev);
+		to->rdev = word;
+		if (field_exists(struct inode, i_ctime_sec))
+			READ(to->ctime, inode, i_ctime_sec);
+		if (field_exists(struct inode, i_ctime_nsec))
+			READ(to->ctime_nsec, inode, i_ctime_nsec);
+		READ(sb, inode, i_sb);
+		word = 0;
+		READ(word, sb, s_dev);
+		to->dev = word;
+		READ(ino, sb, s_magic);
+		to->magic = (u32)ino;
+		READ(half, inode, i_opflags);
+		word = 0;
+		READ(word, inode, i_flags);
+		to->maybe_caps = (half & IOP_XATTR) && !(word & S_NOSEC);
+	}
+	if (text) {
+		length = bpf_probe_read_user_str(bytes + sizeof(*to), EA_PATH_MAX, (void *)text);
+		if (length <= 0) {
+			((struct ea_item *)bytes - 1)->flags |= EA_NAME_NO_TEXT;
+			emit__unread();
+			length = 1;
+		}
+		length--;
+	}
+	if (length < 0 || length > EA_PATH_MAX)
+		length = 0;
+	emit__end(frame, sizeof(*to) + (u32)length);
+	return 0;
+}
+
+static __always_inline void emit__lost(struct ea_counters *counters, u32 reason)
+{
+	if (reason < EA_LOSSES)
+		counters->lost[reason]++;
+}
+
+/* Sends the frame. 1: it is in the ring. */
+static __always_inline int emit__frame(struct ea_frame *frame, struct ea_counters *counters)
+{
+	u32 used = frame->used;
+	u32 size;
+
+	if (frame->overflow || used > EA_BUFFER) {
+		emit__lost(counters, EA_LOSS_SCRATCH);
+		return 0;
+	}
+	size = sizeof(frame->head) + used;
+	frame->head.size = size;
+	if (bpf_ringbuf_output(&ea_events, &frame->head, size, 0)) {
+		emit__lost(counters, EA_LOSS_RING);
+		return 0;
+	}
+	return 1;
+}
+
+struct ea_arguments {
+	struct ea_frame *frame;
+	u64 from;
+	u32 len;
+	u32 at;
+	u32 failed;
+	u32 pad;
+};
+
+/* One continuation; it is put together in the frame that has just been sent. */
+static long emit__arguments_step(u32 round, struct ea_arguments *rest)
+{
+	struct ea_more *more = (struct ea_more *)rest->frame->items;
+	u32 len;
+
+	if (rest->at >= rest->len)
+		return 1;
+	len = rest->len - rest->at;
+	if (len > EA_ARGS_CHUNK)
+		len = EA_ARGS_CHUNK;
+	more->kind = EA_KIND_ARGUMENTS;
+	more->cpu = rest->frame->head.cpu;
+	more->seq = rest->frame->head.seq;
+	more->offset = rest->at;
+	more->len = len;
+	barrier_var(len);
+	if (len > EA_ARGS_CHUNK)
+		return 1;
+	if (bpf_probe_read_user(rest->frame->items + sizeof(*more), len,
+				(void *)(rest->from + rest->at)))
+		__builtin_memset(rest->frame->items + sizeof(*more), 0, 8);
+	if (bpf_ringbuf_output(&ea_events, more, sizeof(*more) + len, 0)) {
+		rest->failed = 1;
+		return 1;
+	}
+	rest->at += len;
+	return 0;
+}
+
+/* The rest of an argument area whose first chunk went with the event. */
+__noinline int emit__arguments_rest(u32 which, u64 from, u32 len)
+{
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_counters *counters = maps__counters();
+	struct ea_arguments rest = {
+	    .frame = frame,
+	    .from = from,
+	    .len = len,
+	    .at = EA_ARGS_CHUNK,
+	};
+
+	if (!counters || !frame)
+		return 0;
+	bpf_loop(EA_ARGS_CHUNKS, emit__arguments_step, &rest, 0);
+	if (rest.failed)
+		emit__lost(counters, EA_LOSS_ARGUMENTS);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The rules, evaluated: kernel/auditsc.c audit_filter_rules, on the facts in an event's head. */
+#ifndef EA_FILTER_H
+#define EA_FILTER_H
+
+struct ea_search {
+	struct ea_frame *frame;
+	u32 step;
+	u32 base;
+	u32 matched;
+	u32 rule;
+	u32 never;
+	u32 exe_base;
+};
+
+static __always_inline int filter__in_groups(struct task_struct *task, u32 wanted)
+{
+	const struct group_info *groups = NULL;
+	u32 low = 0, high = 0;
+
+	READ(groups, task->cred, group_info);
+	if (!groups)
+		return 0;
+	READ(high, groups, ngroups);
+	for (int i = 0; i < EA_GROUPS_BISECT && low < high; i++) {
+		u32 middle = (low + high) / 2;
+		u32 gid = 0;
+
+		bpf_probe_read_kernel(&gid, sizeof(gid),
+				      (void *)groups + field_offset(struct group_info, gid) +
+					  (u64)middle * sizeof(gid));
+		if (gid == wanted)
+			return 1;
+		if (gid < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
+static __always_inline u32 filter__word(struct ea_frame *frame, u32 index)
+{
+	u32 at = index & 63;
+
+	if (at >= sizeof(struct ea_event) / 4)
+		return 0;
+	return ((u32 *)&frame->head)[at];
+}
+
+static __always_inline int filter__exe_equal(struct ea_frame *frame, u32 key)
+{
+	struct ea_exe *exe = bpf_map_lookup_elem(&ea_exes, &key);
+
+	return exe && exe->present && frame->head.exe_ino == exe->ino &&
+	       frame->head.exe_dev == exe->dev;
+}
+
+__noinline int filter__group(u32 wanted)
+{
+	return filter__in_groups(bpf_get_current_task_btf(), wanted);
+}
+
+static long filter__step(u32 round, struct ea_search *search)
+{
+	struct ea_frame *frame = search->frame;
+	u32 key = search->base + search->step;
+	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
+	u32 value, operand;
+	int is;
+
+	if (!step)
+		return 1;
+	value = filter__word(frame, step->fact);
+	operand = step->operand;
+	switch (step->op) {
+	case EA_OP_EQ:
+		is = value == operand;
+		break;
+	case EA_OP_NE:
+		is = value != operand;
+		break;
+	case EA_OP_LT:
+		is = value < operand;
+		break;
+	case EA_OP_LE:
+		is = value <= operand;
+		break;
+	case EA_OP_GT:
+		is = value > operand;
+		break;
+	case EA_OP_GE:
+		is = value >= operand;
+		break;
+	case EA_OP_MASK:
+		is = (value & operand) != 0;
+		break;
+	case EA_OP_TEST:
+		is = (value & operand) == operand;
+		break;
+	case EA_OP_FACT_EQ:
+		is = value == filter__word(frame, operand);
+		break;
+	case EA_OP_FACT_NE:
+		is = value != filter__word(frame, operand);
+		break;
+	case EA_OP_EXE_EQ:
+		is = filter__exe_equal(frame, search->exe_base + operand);
+		break;
+	case EA_OP_EXE_NE:
+		is = !filter__exe_equal(frame, search->exe_base + operand);
+		break;
+	case EA_OP_GROUP_EQ:
+		is = value == operand || filter__group(operand);
+		break;
+	case EA_OP_GROUP_NE:
+		is = value != operand && !filter__group(operand);
+		break;
+	case EA_OP_TRUE:
+		is = 1;
+		break;
+	case EA_OP_OPEN_PERM:
+		/* ACC_MODE of include/linux/fs.h: O_RDONLY r, O_WRONLY w, the others both */
+		value &= 3;
+		is = operand & (value == 0 ? 4 : value == 1 ? 2 : 6);
+		break;
+	case EA_OP_NE_SET:
+		is = value != EA_NO_FAMILY && value != operand;
+		break;
+	default:
+		is = 0;
+		break;
+	}
+	if ((step->flags & EA_STEP_EXIT) && !frame->head.has_exit)
+		is = 0;
+	if (is) {
+		if (step->flags & EA_STEP_LAST) {
+			search->matched = 1;
+			search->rule = step->rule;
+			search->never = step->flags & EA_STEP_NEVER;
+			return 1;
+		}
+		search->step++;
+		return 0;
+	}
+	search->step = step->next;
+	return search->step == 0;
+}
+
+/* First match from `first` on. 1: a rule matched; its number and action are in the frame. */
+__noinline int filter__search(u32 which, u32 generation, u32 first)
+{
+	struct ea_search search = {
+	    .frame = maps__frame(which),
+	    .step = first,
+	    .base = (generation & 1) * EA_STEPS,
+	    .exe_base = (generation & 1) * EA_EXES,
+	};
+
+	if (!search.frame || !first)
+		return 0;
+	bpf_loop(EA_STEPS, filter__step, &search, 0);
+	search.frame->rule = search.rule;
+	search.frame->never = search.never;
+	return search.matched;
+}
+
+static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {
+    [EA_RECORD_SYSCALL] = 1300,
+    [EA_RECORD_PATH] = 1302,
+    [EA_RECORD_SOCKADDR] = 1306,
+    [EA_RECORD_CWD] = 1307,
+    [EA_RECORD_EXECVE] = 1309,
+    [EA_RECORD_FD_PAIR] = 1317,
+    [EA_RECORD_OBJ_PID] = 1318,
+    [EA_RECORD_BPRM_FCAPS] = 1321,
+    [EA_RECORD_CAPSET] = 1322,
+    [EA_RECORD_MMAP] = 1323,
+    [EA_RECORD_PROCTITLE] = 1327,
+    [EA_RECORD_KERN_MODULE] = 1330,
+    [EA_RECORD_TIME_INJOFFSET] = 1332,
+    [EA_RECORD_OPENAT2] = 1337,
+    [EA_RECORD_EOE] = 1320,
+};
+
+struct ea_exclusion {
+	struct ea_frame *frame;
+	u32 which;
+	u32 generation;
+	u32 first;
+	u32 pad;
+};
+
+static long filter__exclude_step(u32 record, struct ea_exclusion *exclusion)
+{
+	struct ea_frame *frame = exclusion->frame;
+
+	if (record >= EA_RECORDS)
+		return 1;
+	frame->head.msgtype = ea_record_types[record];
+	if (filter__search(exclusion->which, exclusion->generation, exclusion->first))
+		frame->head.excluded |= 1u << record;
+	return 0;
+}
+
+/* The exclude list, once for each record type that an event of ours may have. */
+__noinline int filter__exclude(u32 which, u32 generation)
+{
+	struct ea_exclusion exclusion = {
+	    .frame = maps__frame(which),
+	    .which = which,
+	    .generation = generation,
+	    .first = ea_config.exclude_first[generation & 1],
+	};
+
+	if (!exclusion.frame)
+		return 0;
+	exclusion.frame->head.excluded = 0;
+	if (exclusion.first)
+		bpf_loop(EA_RECORDS, filter__exclude_step, &exclusion, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel's BPF helpers that are used, by number (include/uapi/linux/bpf.h), and CO-RE's macros.
+ */
+#ifndef EA_HELPERS_H
+#define EA_HELPERS_H
+
+#define SEC(name)       __attribute__((section(name), used))
+#define __always_inline inline __attribute__((always_inline))
+#define __noinline      __attribute__((noinline))
+#define NULL            ((void *)0)
+
+#define __uint(name, val) int(*name)[val]
+#define __type(name, val) typeof(val) *name
+
+#define BPF_MAP_TYPE_HASH              1
+#define BPF_MAP_TYPE_ARRAY             2
+#define BPF_MAP_TYPE_PERCPU_ARRAY      6
+#define BPF_MAP_TYPE_RINGBUF           27
+#define BPF_MAP_TYPE_TASK_STORAGE      29
+#define BPF_F_NO_PREALLOC              1
+#define BPF_LOCAL_STORAGE_GET_F_CREATE 1
+
+static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
+static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
+static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *src) = (void *)112;
+static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *src) = (void *)113;
+static long (*const bpf_probe_read_user_str)(void *dst, u32 size, const void *src) = (void *)114;
+static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *src) = (void *)115;
+static long (*const bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, void *value,
+					   u64 flags) = (void *)156;
+static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
+static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
+static long (*const bpf_find_vma)(struct task_struct *task, u64 addr, void *callback, void *ctx,
+				  u64 flags) = (void *)180;
+static long (*const bpf_loop)(u32 rounds, void *callback, void *ctx, u64 flags) = (void *)181;
+static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
+
+#define barrier_var(var) asm volatile("" : "+r"(var))
+
+/* enum bpf_field_info_kind */
+#define EA_FIELD_BYTE_OFFSET      0
+#define EA_FIELD_EXISTS           2
+#define field_exists(type, field) __builtin_preserve_field_info(((type *)0)->field, EA_FIELD_EXISTS)
+#define field_offset(type, field)                                                                  \
+	__builtin_preserve_field_info(((type *)0)->field, EA_FIELD_BYTE_OFFSET)
+
+/* Reads one field through a pointer that the verifier does not know. */
+#define READ(dst, pointer, field)                                                                  \
+	bpf_probe_read_kernel(&(dst), sizeof(dst),                                                 \
+			      __builtin_preserve_access_index(&(pointer)->field))
+
+#endif

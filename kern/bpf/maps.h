@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map and every global. */
+#ifndef EA_MAPS_H
+#define EA_MAPS_H
+
+/* What changes at run time; a map of one element, reached without a lookup. */
+volatile struct ea_config ea_config SEC(".data.config") = {};
+
+/* Set before load: what this kernel has. Dead branches are not verified. */
+const volatile u32 ea_has_tai SEC(".rodata.features") = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EA_GENERATIONS *EA_ARCHES *EA_SYSCALLS);
+	__type(key, u32);
+	__type(value, struct ea_entry);
+} ea_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EA_GENERATIONS *EA_STEPS);
+	__type(key, u32);
+	__type(value, struct ea_step);
+} ea_steps SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EA_GENERATIONS *EA_EXES);
+	__type(key, u32);
+	__type(value, struct ea_exe);
+} ea_exes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20); /* user space sets the real size before load */
+} ea_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ea_counters);
+} ea_counters SEC(".maps");
+
+/* What a syscall that is under way has left for its exit. Task-local: no flood can evict it. */
+struct ea_task {
+	u32 pending;     /* EA_PENDING_* */
+	u32 disposition; /* of the task list: 0, or EA_TASK_NEVER */
+	u32 arch;
+	u32 nr;
+	u64 time;
+	u64 args[4];
+	u32 child; /* of a fork, in the root namespace */
+	u32 interp_len;
+	struct ea_exec exec;
+	u32 target_count;
+	u32 pad;
+	struct ea_target targets[EA_TARGETS];
+	char interp[EA_INTERP_MAX];
+};
+
+#define EA_PENDING_EXEC   1
+#define EA_PENDING_FORK   2
+#define EA_PENDING_SIGNAL 4
+#define EA_TASK_NEVER     1
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct ea_task);
+} ea_tasks SEC(".maps");
+
+/*
+ * Where an event is put together. Large steps are global functions, which the verifier judges once
+ * each instead of once for each way to their call; those take numbers only, so they find the frame
+ * by its number. One frame for each program that emits, so that none can overwrite another's when
+ * it runs in between.
+ */
+struct ea_frame {
+	struct ea_event head;
+	u8 items[EA_BUFFER];
+	u32 used;
+	u32 overflow;
+	/* between the filter and its caller */
+	u32 rule;
+	u32 never;
+	/* of the syscall at hand */
+	u64 arg4;
+	u64 arg5;
+	u64 address;
+	u32 address_len;
+	u32 address_out;
+};
+
+enum {
+	EA_FRAME_SYSCALL,
+	EA_FRAME_EXIT,
+	EA_FRAME_FORK,
+	EA_FRAMES,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EA_FRAMES);
+	__type(key, u32);
+	__type(value, struct ea_frame);
+} ea_frames SEC(".maps");
+
+static __always_inline struct ea_frame *maps__frame(u32 which)
+{
+	return bpf_map_lookup_elem(&ea_frames, &which);
+}
+
+static __always_inline struct ea_counters *maps__counters(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ea_counters, &zero);
+}
+
+static __always_inline struct ea_task *maps__task(struct task_struct *task)
+{
+	return bpf_task_storage_get(&ea_tasks, task, NULL, 0);
+}
+
+static __always_inline struct ea_task *maps__task_or_new(struct task_struct *task)
+{
+	struct ea_task *state =
+	    bpf_task_storage_get(&ea_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state) {
+		struct ea_counters *counters = maps__counters();
+
+		if (counters)
+			counters->no_state++;
+	}
+	return state;
+}
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Socket addresses, and the names behind AF_UNIX ones. */
+#ifndef EA_NET_H
+#define EA_NET_H
+
+/* struct msghdr of the two ABIs: name at 0, its length after it. */
+struct ea_address {
+	u64 at;
+	u32 len;
+	u32 out; /* came from the kernel */
+};
+
+static __always_inline u64 net__word(u64 at, u32 compat)
+{
+	u64 word = 0;
+
+	if (compat)
+		bpf_probe_read_user(&word, 4, (void *)at);
+	else
+		bpf_probe_read_user(&word, 8, (void *)at);
+	return word;
+}
+
+static __always_inline void net__msghdr(u64 at, u32 compat, struct ea_address *address)
+{
+	address->at = net__word(at, compat);
+	bpf_probe_read_user(&address->len, 4, (void *)(at + (compat ? 4 : 8)));
+}
+
+/* Where the syscall's address lies, if it has one. */
+static __always_inline void net__locate(struct ea_event *head, u64 arg4, u64 arg5, u32 compat,
+					struct ea_address *address)
+{
+	/* sizeof(struct mmsghdr) */
+	u64 step = compat ? 32 : 64;
+	u64 last = 0;
+
+	address->at = 0;
+	address->len = 0;
+	address->out = 0;
+	switch (head->family) {
+	case EA_FAMILY_ADDRESS_IN:
+	case EA_FAMILY_BIND:
+		address->at = head->args[1];
+		address->len = (u32)head->args[2];
+		break;
+	case EA_FAMILY_SENDTO:
+		address->at = arg4;
+		address->len = (u32)arg5;
+		break;
+	case EA_FAMILY_SENDMSG:
+		net__msghdr(head->args[1], compat, address);
+		break;
+	case EA_FAMILY_SENDMMSG:
+		if (head->exit > 1)
+			last = (u64)head->exit - 1;
+		net__msghdr(head->args[1] + last * step, compat, address);
+		break;
+	case EA_FAMILY_ADDRESS_OUT:
+		if (head->exit < 0 || !head->args[1])
+			break;
+		address->out = 1;
+		address->at = head->args[1];
+		bpf_probe_read_user(&address->len, 4, (void *)head->args[2]);
+		break;
+	case EA_FAMILY_RECVFROM:
+		if (head->exit < 0 || !arg4)
+			break;
+		address->out = 1;
+		address->at = arg4;
+		bpf_probe_read_user(&address->len, 4, (void *)arg5);
+		break;
+	case EA_FAMILY_RECVMSG:
+		if (head->exit < 0)
+			break;
+		address->out = 1;
+		net__msghdr(head->args[1], compat, address);
+		break;
+	case EA_FAMILY_RECVMMSG:
+		if (head->exit <= 0)
+			break;
+		address->out = 1;
+		net__msghdr(head->args[1] + ((u64)head->exit - 1) * step, compat, address);
+		break;
+	default:
+		break;
+	}
+	if (!address->at)
+		address->len = 0;
+	/* move_addr_to_kernel refuses longer ones before audit sees them */
+	if (address->len > EA_SOCKADDR_MAX)
+		address->len = 0;
+}
+
+/* Finds the address, and its family for the filter. */
+__noinline int net__find(u32 which, u32 compat)
+{
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_address address = {};
+	u16 family = 0;
+
+	if (!frame)
+		return 0;
+	net__locate(&frame->head, frame->arg4, frame->arg5, compat, &address);
+	frame->address = address.at;
+	frame->address_len = address.len;
+	frame->address_out = address.out;
+	if (address.len >= 2 && !bpf_probe_read_user(&family, 2, (void *)address.at))
+		frame->head.saddr_fam = family;
+	return 0;
+}
+
+static __always_inline u64 net__file(struct task_struct *task, u32 fd)
+{
+	struct files_struct *files = task->files;
+	struct fdtable *fdt = NULL;
+	struct file **table = NULL;
+	u64 file = 0;
+	u32 max = 0;
+
+	if (!files)
+		return 0;
+	READ(fdt, files, fdt);
+	READ(max, fdt, max_fds);
+	if (fd >= max)
+		return 0;
+	READ(table, fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), (void *)table + (u64)fd * 8);
+	return file;
+}
+
+/* The inode a bound AF_UNIX socket sits on. */
+static __always_inline u64 net__unix_dentry(u64 sk)
+{
+	u64 dentry = 0;
+
+	READ(dentry, (struct unix_sock *)sk, path.dentry);
+	return dentry;
+}
+
+/* 1: the address names a file, so that CWD belongs to the event. */
+__noinline int net__emit(u32 which)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_frame *frame = maps__frame(which);
+	struct socket *socket = NULL;
+	u64 file, sk = 0, dentry = 0, inode = 0, parent = 0;
+	u64 at;
+	u32 family;
+	u8 first = 0;
+
+	if (!frame || !frame->address_len)
+		return 0;
+	family = frame->head.family;
+	at = frame->address;
+	emit__user_bytes(frame, EA_ITEM_SOCKADDR, 0, (void *)at, frame->address_len,
+			 EA_SOCKADDR_MAX);
+	if (frame->address_out || frame->head.saddr_fam != AF_UNIX || frame->address_len <= 2)
+		return 0;
+	/* An abstract name begins with a NUL and names no file. */
+	if (bpf_probe_read_user(&first, 1, (void *)(at + 2)) || !first)
+		return 0;
+	if (frame->head.success && (family == EA_FAMILY_ADDRESS_IN || family == EA_FAMILY_BIND)) {
+		file = net__file(task, (u32)frame->head.args[0]);
+		if (file)
+			READ(socket, (struct file *)file, private_data);
+		if (socket)
+			READ(sk, socket, sk);
+		if (sk && family == EA_FAMILY_ADDRESS_IN)
+			READ(sk, (struct unix_sock *)sk, peer);
+		if (sk)
+			dentry = net__unix_dentry(sk);
+		if (dentry)
+			READ(inode, (struct dentry *)dentry, d_inode);
+	}
+	if (family == EA_FAMILY_BIND) {
+		if (dentry) {
+			READ(parent, (struct dentry *)dentry, d_parent);
+			READ(parent, (struct dentry *)parent, d_inode);
+		}
+		emit__name(which, parent, at + 2, EA_NAME_PARENT | (parent ? 0 : EA_NAME_NO_INODE));
+		if (frame->head.success)
+			emit__name(which, inode, at + 2,
+				   EA_NAME_CREATE | (inode ? 0 : EA_NAME_NO_INODE));
+		return 1;
+	}
+	emit__name(which, inode, at + 2, inode ? 0 : EA_NAME_NO_INODE);
+	return 1;
+}
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Paths, by walking dentries and mounts up to the task's root, as prepend_path (fs/d_path.c) does.
+ * Components are written leaf first, each with its NUL; user space turns them around.
+ */
+#ifndef EA_PATH_H
+#define EA_PATH_H
+
+struct ea_walk {
+	struct ea_frame *frame;
+	u64 dentry;
+	u64 mount;
+	u64 mount_root;
+	u64 root_dentry;
+	u64 root_mount;
+	u32 start;
+	u32 cut;
+};
+
+static __always_inline u64 path__mount(u64 vfsmount)
+{
+	return vfsmount - field_offset(struct mount, mnt);
+}
+
+static long path__step(u32 round, struct ea_walk *walk)
+{
+	struct dentry *dentry = (struct dentry *)walk->dentry;
+	struct mount *mount = (struct mount *)walk->mount;
+	struct ea_frame *frame = walk->frame;
+	const unsigned char *name = NULL;
+	u64 parent = 0;
+	u32 at;
+	long length;
+
+	if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount)
+		return 1;
+	if (walk->dentry == walk->mount_root) {
+		READ(parent, mount, mnt_parent);
+		if (!parent || parent == walk->mount)
+			return 1;
+		READ(walk->dentry, mount, mnt_mountpoint);
+		walk->mount = parent;
+		READ(walk->mount_root, (struct mount *)parent, mnt.mnt_root);
+		return 0;
+	}
+	READ(parent, dentry, d_parent);
+	if (!parent || parent == walk->dentry)
+		return 1;
+	READ(name, dentry, d_name.name);
+	at = frame->used;
+	if (at > EA_BUFFER - EA_NAME_MAX || at - walk->start > EA_PATH_MAX - EA_NAME_MAX) {
+		walk->cut = 1;
+		return 1;
+	}
+	length = bpf_probe_read_kernel_str(frame->items + at, EA_NAME_MAX, name);
+	if (length > 0)
+		frame->used = at + (u32)length;
+	walk->dentry = parent;
+	return 0;
+}
+
+/* Adds EA_ITEM_EXE or EA_ITEM_CWD: the path of the running task's program or directory. */
+__noinline int path__emit(u32 which, u32 type)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_walk walk = {};
+	struct fs_struct *fs;
+	struct mm_struct *mm;
+	struct file *exe;
+	struct ea_item *item;
+	u64 dentry = 0, vfsmount = 0, pprev = 0, parent = 0;
+	u32 at;
+
+	if (!frame)
+		return 0;
+	at = frame->used;
+	if (at > EA_BUFFER - sizeof(*item) - EA_NAME_MAX) {
+		frame->overflow = 1;
+		return 0;
+	}
+	fs = task->fs;
+	if (!fs)
+		return 0;
+	if (type == EA_ITEM_EXE) {
+		mm = task->mm;
+		if (!mm)
+			return 0;
+		exe = mm->exe_file;
+		if (!exe)
+			return 0;
+		READ(dentry, exe, f_path.dentry);
+		READ(vfsmount, exe, f_path.mnt);
+	} else {
+		READ(dentry, fs, pwd.dentry);
+		READ(vfsmount, fs, pwd.mnt);
+	}
+	walk.frame = frame;
+	walk.dentry = dentry;
+	walk.mount = path__mount(vfsmount);
+	READ(walk.root_dentry, fs, root.dentry);
+	READ(walk.root_mount, fs, root.mnt);
+	walk.root_mount = path__mount(walk.root_mount);
+	READ(walk.mount_root, (struct vfsmount *)vfsmount, mnt_root);
+	walk.start = at + sizeof(*item);
+	frame->used = walk.start;
+	bpf_loop(EA_PATH_DEPTH, path__step, &walk, 0);
+
+	item = (struct ea_item *)(frame->items + at);
+	item->type = type;
+	item->flags = walk.cut ? EA_PATH_CUT : 0;
+	item->len = frame->used - walk.start;
+	/* d_unlinked(): unhashed, and not a root */
+	READ(pprev, (struct dentry *)dentry, d_hash.pprev);
+	READ(parent, (struct dentry *)dentry, d_parent);
+	if (!pprev && parent != dentry)
+		item->flags |= EA_PATH_DELETED;
+	frame->used = (frame->used + 7) & ~7u;
+	return 0;
+}
+
+#endif

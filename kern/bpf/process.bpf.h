@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Birth and death of tasks. */
+#ifndef EA_PROCESS_H
+#define EA_PROCESS_H
+
+/* The child's number in the root namespace for the parent's record; the task list for the child. */
+SEC("tp_btf/sched_process_fork")
+int ea_fork(u64 *ctx)
+{
+	struct task_struct *parent = (struct task_struct *)ctx[0];
+	struct task_struct *child = (struct task_struct *)ctx[1];
+	u32 generation = ea_config.generation & 1;
+	struct ea_frame *frame;
+	struct ea_task *state;
+
+	if (!ea_config.enabled)
+		return 0;
+	state = maps__task_or_new(parent);
+	if (state) {
+		state->child = child->pid;
+		state->pending |= EA_PENDING_FORK;
+	}
+	if (!(ea_config.flags[generation] & EA_CONFIG_TASK_RULES))
+		return 0;
+	frame = maps__frame(EA_FRAME_FORK);
+	if (!frame)
+		return 0;
+	/* As audit_filter_task: the parent's facts; there is no syscall yet. */
+	frame->head.has_exit = 0;
+	frame->head.pid = parent->tgid;
+	frame->head.personality = parent->personality;
+	task__credentials(parent, &frame->head);
+	task__login(parent, &frame->head);
+	if (filter__search(EA_FRAME_FORK, generation, ea_config.task_first[generation]) &&
+	    frame->never) {
+		state = maps__task_or_new(child);
+		if (state)
+			state->disposition = EA_TASK_NEVER;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whom a signal or a ptrace went to (OBJ_PID). */
+#ifndef EA_SIGNAL_H
+#define EA_SIGNAL_H
+
+/*
+ * Each target of a signal that was delivered, also when the sender names a group. Only signals
+ * sent by the running task's own kill, tkill, tgkill or *sigqueueinfo count, as for
+ * audit_signal_info_syscall: told by si_code and the syscall the task is in.
+ */
+SEC("tp_btf/signal_generate")
+int ea_signal(u64 *ctx)
+{
+	struct kernel_siginfo *info = (struct kernel_siginfo *)ctx[1];
+	struct task_struct *target = (struct task_struct *)ctx[2];
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_entry *entry;
+	struct ea_task *state;
+	struct pt_regs *regs;
+	u32 key, arch_index, at, nr;
+	int code = 1;
+
+	if (!ea_config.enabled)
+		return 0;
+	/* SEND_SIG_NOINFO and SEND_SIG_PRIV are 0 and 1 */
+	if ((u64)info < 4096)
+		return 0;
+	READ(code, info, si_code);
+	if (code > 0)
+		return 0;
+	regs = bpf_task_pt_regs(task);
+	arch_index = task__arch_index(task);
+	nr = (u32)regs->orig_ax;
+	if (nr >= EA_SYSCALLS)
+		return 0;
+	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + nr;
+	entry = bpf_map_lookup_elem(&ea_index, &key);
+	if (!entry || !entry->first ||
+	    (entry->family != EA_FAMILY_KILL && entry->family != EA_FAMILY_TGKILL &&
+	     entry->family != EA_FAMILY_PIDFD_SIGNAL))
+		return 0;
+	state = maps__task_or_new(task);
+	if (!state)
+		return 0;
+	if (!(state->pending & EA_PENDING_SIGNAL))
+		state->target_count = 0;
+	state->pending |= EA_PENDING_SIGNAL;
+	at = state->target_count;
+	state->target_count = at + 1;
+	if (at < EA_TARGETS)
+		task__target(target, &state->targets[at]);
+	return 0;
+}
+
+__noinline int signal__lookup(u32 which, u32 id)
+{
+	struct task_struct *target = task__by_vpid(bpf_get_current_task_btf(), id);
+	struct ea_frame *frame = maps__frame(which);
+	u8 *to;
+
+	if (!target || !frame)
+		return 0;
+	to = emit__begin(frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
+	if (!to)
+		return 0;
+	task__target(target, (struct ea_target *)to);
+	emit__end(frame, sizeof(struct ea_target));
+	return 1;
+}
+
+struct ea_target_copy {
+	struct ea_frame *frame;
+	struct ea_task *state;
+	u32 count;
+};
+
+static long signal__copy(u32 round, struct ea_target_copy *copy)
+{
+	u8 *to;
+
+	if (round >= copy->count || round >= EA_TARGETS)
+		return 1;
+	to = emit__begin(copy->frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
+	if (!to)
+		return 1;
+	bpf_probe_read_kernel(to, sizeof(struct ea_target), &copy->state->targets[round]);
+	emit__end(copy->frame, sizeof(struct ea_target));
+	return 0;
+}
+
+__noinline int signal__emit(u32 which)
+{
+	struct ea_task *state = maps__task(bpf_get_current_task_btf());
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_event *head;
+	u32 id, number, more;
+	u8 *to;
+
+	if (!frame)
+		return 0;
+	head = &frame->head;
+	id = (u32)head->args[0];
+	number = (u32)head->args[1];
+	if (state && (state->pending & EA_PENDING_SIGNAL)) {
+		struct ea_target_copy copy = {
+		    .frame = frame,
+		    .state = state,
+		    .count = state->target_count,
+		};
+
+		bpf_loop(EA_TARGETS, signal__copy, &copy, 0);
+		if (state->target_count > EA_TARGETS) {
+			more = state->target_count - EA_TARGETS;
+			to = emit__begin(frame, EA_ITEM_TARGETS_MORE, 0, 4);
+			if (to) {
+				*(u32 *)to = more;
+				emit__end(frame, 4);
+			}
+		}
+		return 0;
+	}
+	/* Not delivered: refused, or signal 0. The kernel judges an invalid signal first. */
+	if (head->family == EA_FAMILY_TGKILL) {
+		id = (u32)head->args[1];
+		number = (u32)head->args[2];
+	}
+	if ((s32)id > 0 && number <= 64 && head->exit != -EINVAL && head->exit != -ESRCH)
+		signal__lookup(which, id);
+	return 0;
+}
+
+static __always_inline int signal__ptrace(struct ea_frame *frame, u32 which)
+{
+	u64 request = frame->head.args[0];
+
+	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
+		signal__lookup(which, (u32)frame->head.args[1]);
+	return 0;
+}
+
+#endif

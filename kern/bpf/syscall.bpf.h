@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The exit of a syscall: where rules are judged and events are made. */
+#ifndef EA_SYSCALL_H
+#define EA_SYSCALL_H
+
+static __always_inline s64 syscall__exit(s64 value)
+{
+	/* __audit_syscall_exit: a syscall that would be restarted was interrupted */
+	if (value <= -ERESTARTSYS && value >= -ERESTART_RESTARTBLOCK && value != -ENOIOCTLCMD)
+		return -EINTR;
+	return value;
+}
+
+/* A file that open has just made or found. */
+__noinline int syscall__emit_open(u32 which)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_frame *frame = maps__frame(which);
+	u64 file = 0, inode = 0, dentry = 0, parent = 0;
+	struct ea_event *head;
+	u32 mode = 0;
+	u64 text;
+
+	if (!frame)
+		return 0;
+	head = &frame->head;
+	text = head->family == EA_FAMILY_OPEN ? head->args[0] : head->args[1];
+
+	if (head->family == EA_FAMILY_OPENAT2) {
+		u8 *to = emit__begin(frame, EA_ITEM_OPENAT2, 0, 24);
+
+		if (to && !bpf_probe_read_user(to, 24, (void *)head->args[2]))
+			emit__end(frame, 24);
+	}
+	if (!head->success) {
+		emit__name(which, 0, text, EA_NAME_NO_INODE);
+		return 0;
+	}
+	file = net__file(task, (u32)head->exit);
+	if (!file) {
+		emit__name(which, 0, text, EA_NAME_NO_INODE);
+		return 0;
+	}
+	READ(inode, (struct file *)file, f_inode);
+	READ(mode, (struct file *)file, f_mode);
+	if (mode & FMODE_CREATED) {
+		READ(dentry, (struct file *)file, f_path.dentry);
+		READ(parent, (struct dentry *)dentry, d_parent);
+		READ(parent, (struct dentry *)parent, d_inode);
+		emit__name(which, parent, text, EA_NAME_PARENT);
+		emit__name(which, inode, text, EA_NAME_CREATE);
+	} else {
+		emit__name(which, inode, text, 0);
+	}
+	return 0;
+}
+
+static __always_inline void syscall__emit_words(struct ea_frame *frame, u32 type, u64 from)
+{
+	emit__user_bytes(frame, type, 0, (void *)from, 8, 8);
+}
+
+/* What the family of the syscall calls for. 1: names were emitted, so CWD belongs to the event. */
+__noinline int syscall__emit_family(u32 which)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_event *head;
+	u8 *to;
+
+	if (!frame)
+		return 0;
+	head = &frame->head;
+	switch (head->family) {
+	case EA_FAMILY_OPEN:
+	case EA_FAMILY_OPENAT:
+	case EA_FAMILY_OPENAT2:
+		syscall__emit_open(which);
+		return 1;
+	case EA_FAMILY_PIPE:
+		if (head->success)
+			syscall__emit_words(frame, EA_ITEM_FD_PAIR, head->args[0]);
+		return 0;
+	case EA_FAMILY_SOCKETPAIR:
+		if (head->success)
+			syscall__emit_words(frame, EA_ITEM_FD_PAIR, head->args[3]);
+		return 0;
+	case EA_FAMILY_KILL:
+	case EA_FAMILY_TGKILL:
+	case EA_FAMILY_PIDFD_SIGNAL:
+		signal__emit(which);
+		return 0;
+	case EA_FAMILY_PTRACE:
+		signal__ptrace(frame, which);
+		return 0;
+	case EA_FAMILY_CAPSET:
+		if (!head->success)
+			return 0;
+		to = emit__begin(frame, EA_ITEM_CAPSET, 0, sizeof(struct ea_capset));
+		if (to) {
+			task__capabilities(task->cred, (struct ea_capset *)to);
+			emit__end(frame, sizeof(struct ea_capset));
+		}
+		return 0;
+	case EA_FAMILY_MMAP:
+		if ((head->args[3] & MAP_ANONYMOUS) || !net__file(task, (u32)frame->arg4))
+			return 0;
+		to = emit__begin(frame, EA_ITEM_MMAP, 0, 8);
+		if (to) {
+			((u32 *)to)[0] = (u32)frame->arg4;
+			((u32 *)to)[1] = (u32)head->args[3];
+			emit__end(frame, 8);
+		}
+		return 0;
+	case EA_FAMILY_DELETE_MODULE:
+		/* refused before the name is read, or no modules in this kernel */
+		if (head->exit == -EPERM || head->exit == -ENOSYS)
+			return 0;
+		to = emit__begin(frame, EA_ITEM_MODULE, 0, EA_MODULE_MAX);
+		if (to) {
+			long length =
+			    bpf_probe_read_user_str(to, EA_MODULE_MAX, (void *)head->args[0]);
+
+			if (length > 0)
+				emit__end(frame, (u32)length - 1);
+		}
+		return 0;
+	case EA_FAMILY_SETTIME:
+		if (!head->success || !ea_has_tai)
+			return 0;
+		to = emit__begin(frame, EA_ITEM_CLOCK, 0, 8);
+		if (to) {
+			u64 before = bpf_ktime_get_ns();
+			u64 tai = bpf_ktime_get_tai_ns();
+			u64 after = bpf_ktime_get_ns();
+
+			*(s64 *)to = (s64)(tai - (before + after) / 2);
+			emit__end(frame, 8);
+		}
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* Everything but the family's items; the frame's head is filled as far as the filter needs. */
+__noinline int syscall__emit_task(u32 which)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_frame *frame = maps__frame(which);
+	struct mm_struct *mm = task->mm;
+	struct signal_struct *signal;
+	struct tty_struct *tty;
+	u64 start, length;
+
+	if (!frame)
+		return 0;
+	bpf_probe_read_kernel(frame->head.comm, sizeof(frame->head.comm), task->comm);
+	signal = task->signal;
+	if (signal) {
+		tty = signal->tty;
+		if (tty)
+			emit__kernel_str(frame, EA_ITEM_TTY, &tty->name, EA_TTY_MAX);
+	}
+	if (!mm)
+		return 0;
+	path__emit(which, EA_ITEM_EXE);
+	start = mm->arg_start;
+	length = mm->arg_end - start;
+	/* get_cmdline: when the area's last byte was overwritten, it goes on into the environment
+	 */
+	if (length && length < EA_PROCTITLE_MAX) {
+		u8 last = 0;
+
+		bpf_probe_read_user(&last, 1, (void *)(start + length - 1));
+		if (last)
+			length = mm->env_end - start;
+	}
+	if (length > EA_PROCTITLE_MAX)
+		length = EA_PROCTITLE_MAX;
+	if (length)
+		emit__user_bytes(frame, EA_ITEM_PROCTITLE, mm->arg_end - start < EA_PROCTITLE_MAX,
+				 (void *)start, (u32)length, EA_PROCTITLE_MAX);
+	return 0;
+}
+
+static __always_inline u32 syscall__mount_namespace(struct task_struct *task)
+{
+	struct nsproxy *nsproxy = task->nsproxy;
+	struct mnt_namespace *ns;
+
+	if (!nsproxy)
+		return 0;
+	ns = nsproxy->mnt_ns;
+	return ns ? ns->ns.inum : 0;
+}
+
+/* Facts of the head beyond the syscall's own, as far as `needs` asks. */
+static __always_inline void syscall__gather(struct ea_event *head, struct task_struct *task,
+					    u32 needs)
+{
+	if (needs & EA_NEED_CREDENTIALS)
+		task__credentials(task, head);
+	if (needs & EA_NEED_LOGIN)
+		task__login(task, head);
+	if (needs & EA_NEED_PARENT)
+		head->ppid = task->real_parent->tgid;
+	if (needs & EA_NEED_EXE)
+		task__exe(task, head);
+}
+
+/*
+ * Judges an event whose syscall facts are in the frame's head, and begins it when a rule wants it.
+ * 1: it is to be emitted; it has its number.
+ */
+__noinline int syscall__judge(u32 which, u32 first, u32 needs)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_frame *frame = maps__frame(which);
+	u32 generation = ea_config.generation & 1;
+	struct ea_counters *counters;
+	struct ea_event *head;
+
+	if (!frame)
+		return 0;
+	head = &frame->head;
+	head->pid = task->tgid;
+	head->tid = task->pid;
+	head->personality = task->personality;
+	syscall__gather(head, task, needs);
+	if (!filter__search(which, generation, first) || frame->never)
+		return 0;
+	syscall__gather(head, task, ~needs);
+	head->rule = frame->rule;
+	head->excluded = 0;
+	if (ea_config.flags[generation] & EA_CONFIG_EXCLUDES) {
+		filter__exclude(which, generation);
+		if (head->excluded & (1u << EA_RECORD_SYSCALL))
+			return 0;
+	}
+	counters = maps__counters();
+	if (!counters)
+		return 0;
+	head->kind = EA_KIND_SYSCALL;
+	head->cpu = bpf_get_smp_processor_id();
+	head->seq = ++counters->produced;
+	head->generation = ea_config.generation;
+	head->args_len = 0;
+	head->msgtype = 0;
+	head->mnt_ns = syscall__mount_namespace(task);
+	frame->used = 0;
+	frame->overflow = 0;
+	return 1;
+}
+
+static __noinline int syscall__record(struct task_struct *task, struct pt_regs *regs,
+				      struct ea_entry *entry, u32 arch_index, s64 value)
+{
+	struct ea_frame *frame = maps__frame(EA_FRAME_SYSCALL);
+	struct ea_task *state = NULL;
+	struct ea_counters *counters;
+	u32 family = entry->family;
+	struct ea_event *head;
+	int names = 0, sent;
+
+	if (!frame || task->tgid == ea_config.daemon)
+		return 0;
+	head = &frame->head;
+	head->family = family;
+	head->time = bpf_ktime_get_ns();
+	head->arch = task__arch(arch_index);
+	head->nr = (u32)regs->orig_ax;
+	head->exit = syscall__exit(value);
+	head->success = value > 0 || value < -MAX_ERRNO || value == 0;
+	head->has_exit = 1;
+	head->saddr_fam = EA_NO_FAMILY;
+	task__args(regs, arch_index, head->args);
+	frame->arg4 = task__arg4(regs, arch_index);
+	frame->arg5 = task__arg5(regs, arch_index);
+	frame->address_len = 0;
+
+	switch (family) {
+	case EA_FAMILY_FORK:
+		/* the child's own return from the parent's syscall */
+		if (!value)
+			return 0;
+		state = maps__task(task);
+		if (state && value > 0 && (state->pending & EA_PENDING_FORK))
+			head->exit = state->child;
+		break;
+	case EA_FAMILY_EXEC:
+	case EA_FAMILY_EXECVEAT:
+		state = maps__task(task);
+		if (state && !(state->pending & EA_PENDING_EXEC))
+			state = NULL;
+		if (state) {
+			head->time = state->time;
+			head->arch = state->arch;
+			head->nr = state->nr;
+			bpf_probe_read_kernel(head->args, sizeof(head->args), state->args);
+		}
+		break;
+	case EA_FAMILY_KILL:
+	case EA_FAMILY_TGKILL:
+	case EA_FAMILY_PIDFD_SIGNAL:
+		state = maps__task(task);
+		break;
+	default:
+		if ((family >= EA_FAMILY_ADDRESS_IN && family <= EA_FAMILY_RECVMMSG) ||
+		    family == EA_FAMILY_BIND)
+			net__find(EA_FRAME_SYSCALL, arch_index);
+		break;
+	}
+	if (!(ea_config.flags[ea_config.generation & 1] & EA_CONFIG_TASK_RULES))
+		goto judge;
+	if (!state)
+		state = maps__task(task);
+	if (state && state->disposition == EA_TASK_NEVER)
+		goto done;
+judge:
+	if (!syscall__judge(EA_FRAME_SYSCALL, entry->first, entry->needs))
+		goto done;
+	syscall__emit_task(EA_FRAME_SYSCALL);
+	if (family == EA_FAMILY_EXEC || family == EA_FAMILY_EXECVEAT) {
+		names = 1;
+		if (state && (state->pending & EA_PENDING_EXEC) && value == 0)
+			exec__emit(EA_FRAME_SYSCALL, regs->ip);
+		else
+			emit__name(EA_FRAME_SYSCALL, 0,
+				   family == EA_FAMILY_EXEC ? head->args[0] : head->args[1],
+				   EA_NAME_NO_INODE);
+	} else if (frame->address_len) {
+		names = net__emit(EA_FRAME_SYSCALL);
+	} else {
+		names = syscall__emit_family(EA_FRAME_SYSCALL);
+	}
+	if (names)
+		path__emit(EA_FRAME_SYSCALL, EA_ITEM_CWD);
+	counters = maps__counters();
+	if (counters) {
+		sent = emit__frame(frame, counters);
+		if (sent && head->args_len > EA_ARGS_CHUNK && task->mm)
+			emit__arguments_rest(EA_FRAME_SYSCALL, task->mm->arg_start, head->args_len);
+	}
+done:
+	if (state)
+		state->pending = 0;
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int ea_sys_exit(u64 *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 arch_index = task__arch_index(task);
+	u64 nr = regs->orig_ax;
+	struct ea_entry *entry;
+	u32 key;
+
+	if (!ea_config.enabled || nr >= EA_SYSCALLS)
+		return 0;
+	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + (u32)nr;
+	entry = bpf_map_lookup_elem(&ea_index, &key);
+	if (!entry || !entry->first)
+		return 0;
+	return syscall__record(task, regs, entry, arch_index, (s64)ctx[1]);
+}
+
+/*
+ * exit and exit_group never return: their event is made when the task dies. Its registers still
+ * hold the call (a task that dies by a signal holds another, or none).
+ */
+SEC("tp_btf/sched_process_exit")
+int ea_exit(u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ea_counters *counters;
+	struct ea_entry *entry;
+	struct ea_frame *frame;
+	struct ea_task *state;
+	struct pt_regs *regs;
+	u32 key, arch_index;
+	u64 nr;
+
+	if (!ea_config.enabled || task->tgid == ea_config.daemon)
+		return 0;
+	regs = bpf_task_pt_regs(task);
+	nr = regs->orig_ax;
+	if (nr >= EA_SYSCALLS || (task->flags & PF_KTHREAD))
+		return 0;
+	arch_index = task__arch_index(task);
+	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + (u32)nr;
+	entry = bpf_map_lookup_elem(&ea_index, &key);
+	if (!entry || !entry->first || entry->family != EA_FAMILY_EXIT)
+		return 0;
+	if (ea_config.flags[ea_config.generation & 1] & EA_CONFIG_TASK_RULES) {
+		state = maps__task(task);
+		if (state && state->disposition == EA_TASK_NEVER)
+			return 0;
+	}
+	frame = maps__frame(EA_FRAME_EXIT);
+	if (!frame)
+		return 0;
+	frame->head.family = entry->family;
+	frame->head.time = bpf_ktime_get_ns();
+	frame->head.arch = task__arch(arch_index);
+	frame->head.nr = (u32)nr;
+	frame->head.exit = 0;
+	frame->head.success = 0;
+	frame->head.has_exit = 0;
+	frame->head.saddr_fam = EA_NO_FAMILY;
+	task__args(regs, arch_index, frame->head.args);
+	if (!syscall__judge(EA_FRAME_EXIT, entry->first, entry->needs))
+		return 0;
+	syscall__emit_task(EA_FRAME_EXIT);
+	counters = maps__counters();
+	if (counters)
+		emit__frame(frame, counters);
+	return 0;
+}
+
+#endif

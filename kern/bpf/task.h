@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Facts of a task, and the way from a number to a task. */
+#ifndef EA_TASK_H
+#define EA_TASK_H
+
+static __always_inline u32 task__arch_index(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT ? 1 : 0;
+}
+
+static __always_inline u32 task__arch(u32 index)
+{
+	return index ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64;
+}
+
+/* Argument registers 0..5 as the entry code of each ABI takes them. */
+static __always_inline void task__args(struct pt_regs *regs, u32 arch_index, u64 *args)
+{
+	if (arch_index) {
+		args[0] = (u32)regs->bx;
+		args[1] = (u32)regs->cx;
+		args[2] = (u32)regs->dx;
+		args[3] = (u32)regs->si;
+	} else {
+		args[0] = regs->di;
+		args[1] = regs->si;
+		args[2] = regs->dx;
+		args[3] = regs->r10;
+	}
+}
+
+static __always_inline u64 task__arg4(struct pt_regs *regs, u32 arch_index)
+{
+	return arch_index ? (u32)regs->di : regs->r8;
+}
+
+static __always_inline u64 task__arg5(struct pt_regs *regs, u32 arch_index)
+{
+	return arch_index ? (u32)regs->bp : regs->r9;
+}
+
+static __always_inline void task__credentials(struct task_struct *task, struct ea_event *head)
+{
+	const struct cred *cred = task->cred;
+
+	head->uid = cred->uid.val;
+	head->gid = cred->gid.val;
+	head->euid = cred->euid.val;
+	head->suid = cred->suid.val;
+	head->fsuid = cred->fsuid.val;
+	head->egid = cred->egid.val;
+	head->sgid = cred->sgid.val;
+	head->fsgid = cred->fsgid.val;
+}
+
+static __always_inline void task__login(struct task_struct *task, struct ea_event *head)
+{
+	/* Without CONFIG_AUDIT there is neither: unset, as audit prints it. */
+	head->auid = ~0u;
+	head->ses = ~0u;
+	if (field_exists(struct task_struct, loginuid))
+		head->auid = task->loginuid.val;
+	if (field_exists(struct task_struct, sessionid))
+		head->ses = task->sessionid;
+}
+
+static __always_inline void task__exe(struct task_struct *task, struct ea_event *head)
+{
+	struct mm_struct *mm = task->mm;
+	struct file *exe;
+
+	head->exe_ino = 0;
+	head->exe_dev = 0;
+	if (!mm)
+		return;
+	exe = mm->exe_file;
+	if (!exe)
+		return;
+	head->exe_ino = exe->f_inode->i_ino;
+	head->exe_dev = exe->f_inode->i_sb->s_dev;
+}
+
+/* kernel_cap_t is 64 bits in all its versions. */
+static __always_inline void task__capabilities(const struct cred *cred, struct ea_capset *set)
+{
+	bpf_probe_read_kernel(&set->inheritable, 8, &cred->cap_inheritable);
+	bpf_probe_read_kernel(&set->permitted, 8, &cred->cap_permitted);
+	bpf_probe_read_kernel(&set->effective, 8, &cred->cap_effective);
+	bpf_probe_read_kernel(&set->ambient, 8, &cred->cap_ambient);
+}
+
+static __always_inline void task__target(struct task_struct *task, struct ea_target *target)
+{
+	const struct cred *cred = NULL;
+	u32 value;
+
+	READ(value, task, tgid);
+	target->pid = value;
+	target->auid = ~0u;
+	target->ses = ~0u;
+	if (field_exists(struct task_struct, loginuid)) {
+		READ(value, task, loginuid);
+		target->auid = value;
+	}
+	if (field_exists(struct task_struct, sessionid)) {
+		READ(value, task, sessionid);
+		target->ses = value;
+	}
+	READ(cred, task, real_cred);
+	value = 0;
+	READ(value, cred, uid);
+	target->uid = value;
+	READ(target->comm, task, comm);
+}
+
+struct ea_descent {
+	u64 node;
+	u32 id;
+};
+
+/*
+ * find_task_by_vpid: the pid namespace's idr is an xarray. An entry whose low bits are 10 is a node
+ * (include/linux/xarray.h xa_to_node).
+ */
+static __always_inline struct task_struct *task__by_vpid(struct task_struct *current, u32 id)
+{
+	struct pid *self = current->thread_pid;
+	struct pid_namespace *ns = NULL;
+	u64 entry = 0;
+	u64 first = 0;
+	u32 level = 0;
+
+	if (!self)
+		return NULL;
+	READ(level, self, level);
+	if (level > 32) /* MAX_PID_NS_LEVEL */
+		return NULL;
+	bpf_probe_read_kernel(&ns, sizeof(ns),
+			      (void *)self + field_offset(struct pid, numbers) +
+				  level * sizeof(struct upid) + 8);
+	if (!ns)
+		return NULL;
+	READ(entry, ns, idr.idr_rt.xa_head);
+	for (int i = 0; i < EA_XARRAY_DEPTH + 1; i++) {
+		struct xa_node *node;
+		u8 shift = 0;
+		u64 slot;
+
+		if ((entry & 3) != 2 || entry <= 4096)
+			break;
+		node = (struct xa_node *)(entry - 2);
+		READ(shift, node, shift);
+		if (shift > 32)
+			return NULL;
+		slot = (id >> shift) & 63;
+		if (shift == 0 || (id >> shift) < 64) {
+			bpf_probe_read_kernel(&entry, sizeof(entry),
+					      (void *)node + field_offset(struct xa_node, slots) +
+						  slot * 8);
+		} else {
+			return NULL; /* beyond what the tree holds at its top */
+		}
+	}
+	if (!entry || (entry & 3))
+		return NULL;
+	READ(first, (struct pid *)entry, tasks[0].first);
+	if (!first)
+		return NULL;
+	return (struct task_struct *)(first - field_offset(struct task_struct, pid_links));
+}
+
+#endif

@@ -1,0 +1,103 @@
+//! The table of hooks: which program hangs where, and what for.
+
+/// How a program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HookKind {
+    /// A tracepoint with typed arguments (`tp_btf`).
+    BtfTracepoint,
+}
+
+/// A place in the kernel at which one of our programs can hang.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    /// Every syscall's exit: rules are judged and events are made here.
+    SyscallExit,
+    /// The point of no return of an exec: entry registers, old credentials.
+    PrepareExec,
+    /// A task's birth: the child's number, the task list.
+    Fork,
+    /// A task's death: exit and `exit_group`.
+    ProcessExit,
+    /// A signal's way to its target.
+    SignalGenerate,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct HookInfo {
+    /// Which hook this is.
+    pub hook: Hook,
+    /// Name of the program in the object.
+    pub program: &'static str,
+    /// How it is attached.
+    pub kind: HookKind,
+    /// To what: the tracepoint's name.
+    pub target: &'static str,
+    /// What it is for, for a person who reads the plan.
+    pub purpose: &'static str,
+}
+
+/// Every hook. A test compares it with the programs of the object.
+pub const HOOKS: [HookInfo; 5] = [
+    HookInfo {
+        hook: Hook::SyscallExit,
+        program: "ea_sys_exit",
+        kind: HookKind::BtfTracepoint,
+        target: "sys_exit",
+        purpose: "judges rules and records syscalls",
+    },
+    HookInfo {
+        hook: Hook::PrepareExec,
+        program: "ea_prepare_exec",
+        kind: HookKind::BtfTracepoint,
+        target: "sched_prepare_exec",
+        purpose: "arguments and old credentials of an exec",
+    },
+    HookInfo {
+        hook: Hook::Fork,
+        program: "ea_fork",
+        kind: HookKind::BtfTracepoint,
+        target: "sched_process_fork",
+        purpose: "root-namespace pid of a child; task list",
+    },
+    HookInfo {
+        hook: Hook::ProcessExit,
+        program: "ea_exit",
+        kind: HookKind::BtfTracepoint,
+        target: "sched_process_exit",
+        purpose: "exit and exit_group, which never return",
+    },
+    HookInfo {
+        hook: Hook::SignalGenerate,
+        program: "ea_signal",
+        kind: HookKind::BtfTracepoint,
+        target: "signal_generate",
+        purpose: "targets of a signal",
+    },
+];
+
+impl Hook {
+    /// The hook's line of the table.
+    pub fn info(self) -> &'static HookInfo {
+        // the table has a line for each variant; a test holds it to that
+        HOOKS.iter().find(|info| info.hook == self).unwrap_or(&HOOKS[0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_programs_of_the_object() {
+        let object = aya_obj::Object::parse(crate::OBJECT).unwrap();
+        let mut theirs: Vec<_> = object.programs.keys().cloned().collect();
+        let mut ours: Vec<_> = HOOKS.iter().map(|info| info.program.to_owned()).collect();
+        theirs.sort();
+        ours.sort();
+        assert_eq!(ours, theirs);
+        for info in HOOKS {
+            assert_eq!(info.hook.info().program, info.program);
+        }
+    }
+}
