@@ -11,3 +11,4 @@ mod stamp;
 pub use event::{Event, Records};
 pub use kind::MessageType;
 pub use stamp::Stamp;
+pub(crate) use stamp::decimal;
