@@ -1,0 +1,91 @@
+//! System calls by architecture.
+//!
+//! The names are the original's (`pread`, not `pread64`, on x86-64), because rules are written with them; calls
+//! newer than the original's tables follow under the kernel's names.
+
+use super::{syscall_aarch64::AARCH64, syscall_i386::I386, syscall_x86_64::X86_64};
+use crate::arch::Arch;
+
+/// Calls that all architectures number alike and that are newer than the original's tables
+/// (`scripts/syscall.tbl` of the kernel, up to 6.18), ascending.
+const NEWER: &[(u32, &str)] = &[
+    (451, "cachestat"),
+    (452, "fchmodat2"),
+    (453, "map_shadow_stack"),
+    (454, "futex_wake"),
+    (455, "futex_wait"),
+    (456, "futex_requeue"),
+    (457, "statmount"),
+    (458, "listmount"),
+    (459, "lsm_get_self_attr"),
+    (460, "lsm_set_self_attr"),
+    (461, "lsm_list_modules"),
+    (462, "mseal"),
+    (463, "setxattrat"),
+    (464, "getxattrat"),
+    (465, "listxattrat"),
+    (466, "removexattrat"),
+    (467, "open_tree_attr"),
+    (468, "file_getattr"),
+    (469, "file_setattr"),
+];
+
+/// The same for x86-64 alone.
+const NEWER_X86_64: &[(u32, &str)] = &[(335, "uretprobe"), (336, "uprobe")];
+
+/// Second names on i386.
+const ALIASES_I386: &[(u32, &str)] = &[(219, "madvise1")];
+
+/// The tables of an architecture, the original's first.
+fn tables(arch: Arch) -> &'static [&'static [(u32, &'static str)]] {
+    match arch {
+        Arch::X86_64 => &[X86_64, NEWER, NEWER_X86_64],
+        Arch::I386 => &[I386, NEWER],
+        Arch::AARCH64 => &[AARCH64, NEWER],
+        _ => &[],
+    }
+}
+
+/// The name of system call `number` on `arch`; `None` for numbers without a name and for architectures without
+/// a table.
+pub fn name(arch: Arch, number: u32) -> Option<&'static str> {
+    tables(arch).iter().find_map(|table| super::name_of(table, number))
+}
+
+/// The number of the system call called `name` on `arch`.
+pub fn number(arch: Arch, name: &[u8]) -> Option<u32> {
+    tables(arch)
+        .iter()
+        .find_map(|table| super::number_of(table, name))
+        .or_else(|| if arch == Arch::I386 { super::number_of(ALIASES_I386, name) } else { None })
+}
+
+/// Every system call of `arch` that has a name: number and name, ascending within each of its tables.
+pub fn all(arch: Arch) -> impl Iterator<Item = (u32, &'static str)> {
+    tables(arch).iter().flat_map(|table| table.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arch, all, name, number};
+
+    #[test]
+    fn names_are_the_originals() {
+        assert_eq!(number(Arch::X86_64, b"OPEN"), Some(2));
+        assert_eq!(number(Arch::I386, b"open"), Some(5));
+        assert_eq!(number(Arch::X86_64, b"pread64"), None);
+        assert_eq!(name(Arch::X86_64, 17), Some("pread"));
+        assert_eq!(number(Arch::I386, b"madvise1"), Some(219));
+        assert_eq!(name(Arch::AARCH64, 452), Some("fchmodat2"));
+        assert_eq!(name(Arch::S390, 1), None);
+    }
+
+    #[test]
+    fn every_name_leads_back_to_its_number() {
+        for arch in [Arch::X86_64, Arch::I386, Arch::AARCH64] {
+            for (nr, text) in all(arch) {
+                assert_eq!((name(arch, nr), number(arch, text.as_bytes())), (Some(text), Some(nr)));
+            }
+        }
+    }
+}
