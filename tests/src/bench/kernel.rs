@@ -23,7 +23,8 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock; an error when somebody else holds it.
     pub(super) fn take() -> Result<Self> {
-        let path = std::env::var_os("EBPFAUDITD_AUDIT_LOCK").map_or_else(|| PathBuf::from(LOCK), PathBuf::from);
+        let path =
+            std::env::var_os("EBPFAUDITD_AUDIT_LOCK").map_or_else(|| PathBuf::from(LOCK), PathBuf::from);
         let file = File::options()
             .create(true)
             .append(true)
@@ -132,7 +133,9 @@ impl Restore {
         }
         for program in [AUDITCTL, AUDITD] {
             if !Path::new(program).exists() {
-                bail!("{program} is not there; run `make deps`, which installs Debian's auditd to compare with");
+                bail!(
+                    "{program} is not there; run `make deps`, which installs Debian's auditd to compare with"
+                );
             }
         }
         let control = Control::original();

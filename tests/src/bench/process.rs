@@ -66,7 +66,8 @@ pub(super) struct Machine {
 impl Machine {
     /// Asks the running kernel.
     pub(super) fn read() -> Result<Self> {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("reading the kernel's release")?;
+        let kernel =
+            fs::read_to_string("/proc/sys/kernel/osrelease").context("reading the kernel's release")?;
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("reading /proc/cpuinfo")?;
         let processor = cpuinfo
             .lines()

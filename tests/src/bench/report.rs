@@ -170,7 +170,7 @@ pub(super) fn markdown(machine: &Machine, options: &Options, results: &Results) 
     }
     out.push_str(
         "\n## What is measured\n\n\
-         - null syscall: `umask`, per call, in a loop. \"30 rules naming it\": `-S umask -F uid=` 30 users who do not \
+         - null syscall: `umask`, per call, in a loop; like open+close by the thread's CPU time. \"30 rules naming it\": `-S umask -F uid=` 30 users who do not \
          exist.\n\
          - \"1 rule\", \"30 rules\", \"300 rules\" name other syscalls (ids, pipes, ...) whose records need nothing \
          from the moment of entry; \"mixed\" are 30 rules over exec, connect, signals, modules, ..., as administrators \

@@ -16,15 +16,41 @@ const FIRST_STRANGER: u32 = 2_000_000;
 
 /// Syscalls whose records need nothing from the moment of entry.
 const PLAIN: [&str; 15] = [
-    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "personality",
-    "unshare", "listen", "pipe2", "delete_module", "settimeofday", "setsid",
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setfsuid",
+    "setfsgid",
+    "personality",
+    "unshare",
+    "listen",
+    "pipe2",
+    "delete_module",
+    "settimeofday",
+    "setsid",
 ];
 
 /// What administrators watch: among it addresses, exec arguments and targets of signals, which have to be taken while
 /// the syscall runs.
 const MIXED: [&str; 15] = [
-    "execve", "execveat", "connect", "bind", "sendto", "kill", "tgkill", "ptrace", "init_module", "finit_module",
-    "clock_settime", "adjtimex", "sethostname", "setuid", "capset",
+    "execve",
+    "execveat",
+    "connect",
+    "bind",
+    "sendto",
+    "kill",
+    "tgkill",
+    "ptrace",
+    "init_module",
+    "finit_module",
+    "clock_settime",
+    "adjtimex",
+    "sethostname",
+    "setuid",
+    "capset",
 ];
 
 /// A rule set.
@@ -85,10 +111,8 @@ impl RuleSet {
                 let _ = writeln!(text, "-a always,exit -F arch=b64 -S execve -F uid={UID} -k {KEY}");
             }
             Self::Open => {
-                let _ = writeln!(
-                    text,
-                    "-a always,exit -F arch=b64 -S openat -F uid={UID} -F success=1 -k {KEY}"
-                );
+                let _ =
+                    writeln!(text, "-a always,exit -F arch=b64 -S openat -F uid={UID} -F success=1 -k {KEY}");
             }
         }
         text

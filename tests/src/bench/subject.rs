@@ -56,18 +56,15 @@ impl Running {
         kernel.run(&["-e", "0"])?;
         scratch.clear_log()?;
         scratch.set_rules(&rules.file())?;
-        let mut running =
-            Self { subject, daemon: None, control: kernel.clone(), start_time: Duration::ZERO };
+        let mut running = Self { subject, daemon: None, control: kernel.clone(), start_time: Duration::ZERO };
         match subject {
             Subject::Nothing => {
                 kernel.run(&["-a", "task,never"])?;
             }
             Subject::Original => {
                 let start = Instant::now();
-                let pid = running.spawn(
-                    Command::new(AUDITD).arg("-n").arg("-c").arg(scratch.original()),
-                    scratch,
-                )?;
+                let pid = running
+                    .spawn(Command::new(AUDITD).arg("-n").arg("-c").arg(scratch.original()), scratch)?;
                 running.wait("auditd registers", scratch, || {
                     Ok(kernel.status()?.number("pid")? == u64::from(pid))
                 })?;

@@ -1,7 +1,8 @@
 //! The child that does what is measured: this program again, with nothing else in it.
 //!
-//! It prints one line of numbers. The clock of the execl loop has to outlive an exec, so all times are of
-//! `CLOCK_MONOTONIC`, but for the beginning of the opens, which is compared with the log's time stamp.
+//! It prints one line of numbers. Short calls are timed by the thread's CPU time; the clock of the execl loop has to
+//! outlive an exec, so that is `CLOCK_MONOTONIC`; the beginning of the matched opens is of `CLOCK_REALTIME`, because it
+//! is compared with the log's time stamp.
 
 use std::ffi::{CString, OsString};
 use std::io::Write;
@@ -88,16 +89,17 @@ fn become_nobody() -> Result<()> {
     setresuid(Uid::from_raw(UID), Uid::from_raw(UID), Uid::from_raw(UID)).context("setting the user")
 }
 
-/// Nanoseconds per call, times 1000, for each batch of `count` calls.
+/// Nanoseconds per call, times 1000, for each batch of `count` calls. CPU time of this thread: what else runs on CPU 0
+/// must not count, and none of these calls sleeps.
 fn batches(count: u64, mut call: impl FnMut() -> Result<()>) -> Result<Vec<u64>> {
     let mut times = Vec::with_capacity(BATCHES as usize);
     // One batch to warm up, thrown away.
     for batch in 0..=BATCHES {
-        let start = nanos(ClockId::CLOCK_MONOTONIC)?;
+        let start = nanos(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
         for _ in 0..count {
             call()?;
         }
-        let time = nanos(ClockId::CLOCK_MONOTONIC)? - start;
+        let time = nanos(ClockId::CLOCK_THREAD_CPUTIME_ID)? - start;
         if batch > 0 {
             times.push(time * 1000 / count);
         }
