@@ -1,1 +1,15 @@
-//! placeholder
+//! What the integration tests, the demonstration and the benchmarks share: the actions that are recorded, and the harness
+//! that records them under the original auditd and under ours.
+
+pub mod action;
+pub mod case;
+pub mod compare;
+pub mod difference;
+pub mod fixture;
+pub mod kernel;
+pub mod log;
+pub mod normal;
+pub mod program;
+pub mod raw;
+pub mod side;
+pub mod stage;

@@ -1,0 +1,13 @@
+//! What the cases do, by family.
+
+pub mod exec;
+pub mod file;
+pub mod filter;
+pub mod identity;
+pub mod memory;
+pub mod message;
+pub mod network;
+pub mod process;
+pub mod signal;
+pub mod system;
+pub mod trace;

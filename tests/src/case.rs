@@ -1,0 +1,84 @@
+//! The table of cases: one action, the rules that name it, and how many events it makes.
+
+use anyhow::Result;
+
+use crate::action;
+use crate::stage::Stage;
+
+/// Login uid of the first case; each case has its own, so that each rule matches one case only.
+const FIRST_AUID: u32 = 41_000;
+
+/// One action, written once, that is recorded under each engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// Its name, which is also the key of its rules.
+    pub name: &'static str,
+    /// The parts of its rules that are its own. A text that starts with `-a` stands for a whole rule but for login uid and
+    /// key; any other is put into `-a always,exit -F arch=b64 ... -F auid=N -k NAME`.
+    pub rules: &'static [&'static str],
+    /// How many events the kernel's own audit records for it.
+    pub events: usize,
+    /// What is done.
+    pub act: fn(&mut Stage) -> Result<()>,
+    /// Fields, by type of record and name, in which any two runs must differ, beyond what [`crate::normal`] knows.
+    pub ignored: &'static [(&'static str, &'static str)],
+}
+
+impl Case {
+    /// One line of a table.
+    pub const fn new(
+        name: &'static str,
+        rules: &'static [&'static str],
+        events: usize,
+        act: fn(&mut Stage) -> Result<()>,
+    ) -> Self {
+        Self { name, rules, events, act, ignored: &[] }
+    }
+
+    /// The case with these fields left out of the comparison.
+    #[must_use]
+    pub const fn ignoring(self, ignored: &'static [(&'static str, &'static str)]) -> Self {
+        Self { ignored, ..self }
+    }
+
+    /// Its rules as lines of `audit.rules`, for the login uid `auid`.
+    pub fn rule_lines(&self, auid: u32) -> impl Iterator<Item = String> {
+        self.rules.iter().map(move |rule| {
+            let rule = if rule.starts_with("-a") {
+                (*rule).to_owned()
+            } else {
+                format!("-a always,exit -F arch=b64 {rule}")
+            };
+            // The exclude list takes no key.
+            let key = if rule.starts_with("-a always,exclude") {
+                String::new()
+            } else {
+                format!(" -k {}", self.name)
+            };
+            format!("{rule} -F auid={auid}{key}")
+        })
+    }
+}
+
+/// Every case with its login uid.
+pub fn all() -> impl Iterator<Item = (u32, &'static Case)> {
+    let families = [
+        action::exec::CASES,
+        action::network::CASES,
+        action::message::CASES,
+        action::signal::CASES,
+        action::trace::CASES,
+        action::identity::CASES,
+        action::process::CASES,
+        action::system::CASES,
+        action::memory::CASES,
+        action::file::CASES,
+        action::filter::CASES,
+    ];
+    (FIRST_AUID..).zip(families.into_iter().flatten())
+}
+
+/// The case of this name.
+pub fn find(name: &str) -> Option<(u32, &'static Case)> {
+    all().find(|(_, case)| case.name == name)
+}

@@ -1,0 +1,35 @@
+//! The differences that are on purpose. Each stands in `docs/differences.md` under its name, with its reason.
+
+use crate::compare::Mismatch;
+
+/// One difference on purpose.
+#[derive(Debug, Clone, Copy)]
+pub struct Difference {
+    /// Its name in `docs/differences.md`.
+    pub id: &'static str,
+    /// Which mismatches it explains.
+    pub explains: fn(&Mismatch) -> bool,
+}
+
+/// All of them. One that explains nothing in the comparison has to go.
+pub const DIFFERENCES: &[Difference] = &[
+    Difference {
+        id: "proctitle-of-the-program-now-running",
+        explains: |mismatch| {
+            mismatch.record == "PROCTITLE"
+                && mismatch.field == "proctitle"
+                && mismatch.case == "exec-in-place"
+        },
+    },
+    Difference {
+        id: "seccomp-refused-is-recorded",
+        explains: |mismatch| {
+            mismatch.case == "seccomp-refused" && mismatch.record.is_empty() && mismatch.theirs.is_none()
+        },
+    },
+];
+
+/// The difference that explains `mismatch`.
+pub fn explain(mismatch: &Mismatch) -> Option<&'static Difference> {
+    DIFFERENCES.iter().find(|difference| (difference.explains)(mismatch))
+}

@@ -1,0 +1,69 @@
+//! The kernel's audit is one for the whole machine: one test at a time may hold it, and gives it back as it was.
+
+use std::fs::File;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::program::{original, run};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The kernel's audit, held by this test alone. Dropping it puts everything back.
+#[derive(Debug)]
+pub struct Audit {
+    backlog_limit: String,
+    failure: String,
+    // Held for its lock.
+    _lock: Flock<File>,
+}
+
+impl Audit {
+    /// Waits for the other tests, then checks that the kernel is as it is after boot: root, no rules, no daemon.
+    pub fn hold() -> Result<Self> {
+        ensure!(
+            nix::unistd::geteuid().is_root(),
+            "these tests need root: they load audit rules into the kernel"
+        );
+        let path = std::env::temp_dir().join("ebpfauditd-tests.lock");
+        let file = File::create(&path).with_context(|| path.display().to_string())?;
+        let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).context("flock")?;
+        let status = auditctl(&["-s"])?;
+        let value = |name: &str| -> Result<String> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            Ok(line.with_context(|| format!("auditctl -s says no {name}"))?.to_owned())
+        };
+        ensure!(value("pid")? == "0", "an audit daemon is registered: {status}");
+        ensure!(value("enabled")? == "0", "audit is enabled, and not by this test: {status}");
+        let rules = auditctl(&["-l"])?;
+        ensure!(rules.trim() == "No rules", "audit rules are loaded, and not by this test: {rules}");
+        Ok(Self { backlog_limit: value("backlog_limit")?, failure: value("failure")?, _lock: lock })
+    }
+
+    /// Puts back what [`Audit::hold`] found.
+    pub fn restore(&self) -> Result<()> {
+        auditctl(&["-D"])?;
+        auditctl(&["-e", "0"])?;
+        auditctl(&["-b", &self.backlog_limit])?;
+        auditctl(&["-f", &self.failure])?;
+        auditctl(&["-r", "0"])?;
+        Ok(())
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        if let Err(error) = self.restore() {
+            eprintln!("the kernel's audit is not as it was: {error:#}");
+        }
+    }
+}
+
+/// Runs the original auditctl, which must succeed; returns what it printed.
+pub fn auditctl(words: &[&str]) -> Result<String> {
+    run(Command::new(original::AUDITCTL).args(words), LIMIT)?
+        .success()
+        .with_context(|| format!("auditctl {}", words.join(" ")))
+}

@@ -1,0 +1,199 @@
+//! The two sides of a comparison: Debian's auditd with the kernel's audit, and ours.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::kernel::Audit;
+use crate::program::{Outcome, original, ours, run, wait};
+
+/// How long a daemon may take to start, to write, or to end.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Who records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The kernel's audit, the original auditd and auditctl.
+    Theirs,
+    /// Our daemon and our auditctl.
+    Ours,
+}
+
+/// A running daemon in a scratch directory of its own. Dropping it stops the daemon.
+#[derive(Debug)]
+pub struct Daemon<'a> {
+    side: Side,
+    directory: tempfile::TempDir,
+    child: Option<Child>,
+    audit: &'a Audit,
+}
+
+impl<'a> Daemon<'a> {
+    /// Starts a daemon with these rules (lines of `audit.rules`) and waits until it records.
+    ///
+    /// `options` are added to our command line; the original takes none.
+    pub fn start(side: Side, audit: &'a Audit, rules: &[String], options: &[&str]) -> Result<Self> {
+        let directory =
+            tempfile::Builder::new().prefix("ebpfauditd-test-").tempdir().context("a scratch directory")?;
+        configure(directory.path(), rules)?;
+        let mut daemon = Self { side, directory, child: None, audit };
+        let mut command = daemon.command(options)?;
+        let errors = fs::File::create(daemon.path("stderr"))?;
+        let child = command.stdin(Stdio::null()).stdout(errors.try_clone()?).stderr(errors).spawn();
+        daemon.child = Some(child.with_context(|| format!("starting {command:?}"))?);
+        daemon.await_log("type=DAEMON_START", "the start")?;
+        if side == Side::Theirs {
+            for words in
+                [vec!["-b", "8192"], vec!["-e", "1"], vec!["-R", daemon.text("audit.rules")?.as_str()]]
+            {
+                daemon
+                    .auditctl(&words)?
+                    .success()
+                    .with_context(|| format!("auditctl {}", words.join(" ")))?;
+            }
+        }
+        Ok(daemon)
+    }
+
+    fn command(&self, options: &[&str]) -> Result<Command> {
+        let mut command = match self.side {
+            Side::Theirs => Command::new(original::AUDITD),
+            Side::Ours => Command::new(ours("ebpfauditd")?),
+        };
+        command.arg("-n").arg("-c").arg(self.directory.path());
+        if self.side == Side::Ours {
+            command.arg("--run-dir").arg(self.path("run")).args(options);
+        }
+        Ok(command)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> Result<String> {
+        self.path(name).into_os_string().into_string().ok().context("a scratch directory that is not UTF-8")
+    }
+
+    /// Its configuration directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Its log file.
+    pub fn log_path(&self) -> PathBuf {
+        self.path("audit.log")
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> Result<String> {
+        let path = self.log_path();
+        match fs::read(&path) {
+            Ok(bytes) => Ok(String::from_utf8(bytes).context("the log is not UTF-8")?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(error).with_context(|| path.display().to_string()),
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.child.as_ref().context("the daemon is not running")?.id())
+    }
+
+    /// Runs the side's auditctl.
+    pub fn auditctl(&self, words: &[&str]) -> Result<Outcome> {
+        let mut command = match self.side {
+            Side::Theirs => Command::new(original::AUDITCTL),
+            Side::Ours => Command::new(ours("auditctl")?),
+        };
+        run(command.args(words).env("EBPFAUDITD_RUN_DIR", self.path("run")), LIMIT)
+    }
+
+    /// Sends a user message and waits until it stands in the log: what was recorded before it stands there too.
+    pub fn settle(&self, text: &str) -> Result<()> {
+        self.auditctl(&["-m", text])?.success().context("auditctl -m")?;
+        self.await_log(text, "a user message")
+    }
+
+    fn await_log(&self, text: &str, what: &str) -> Result<()> {
+        let end = Instant::now() + LIMIT;
+        while !self.log()?.contains(text) {
+            if let Some(child) = &self.child {
+                let alive = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+                ensure!(
+                    !alive.is_empty() && !alive.contains(") Z "),
+                    "{:?}: the daemon ended: {}",
+                    self.side,
+                    self.said()
+                );
+            }
+            if Instant::now() > end {
+                bail!(
+                    "{:?}: {what} is not in the log after {LIMIT:?}; the daemon said: {}",
+                    self.side,
+                    self.said()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// What the daemon wrote to its standard output and error.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.path("stderr")).unwrap_or_default()
+    }
+
+    /// Ends the daemon with SIGTERM, puts the kernel back, and returns the whole log.
+    pub fn stop(mut self) -> Result<String> {
+        self.end()?;
+        self.log()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let pid = Pid::from_raw(child.id().try_into().context("a process id")?);
+        // It may have ended already, which the status tells.
+        let _ = kill(pid, Signal::SIGTERM);
+        let status = wait(&mut child, LIMIT).context("ending the daemon")?;
+        if self.side == Side::Theirs {
+            self.audit.restore()?;
+        }
+        ensure!(status.success(), "{:?}: the daemon ended with {status}: {}", self.side, self.said());
+        Ok(())
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            eprintln!("stopping a daemon: {error:#}");
+        }
+    }
+}
+
+/// Writes `auditd.conf` and `audit.rules`.
+fn configure(directory: &Path, rules: &[String]) -> Result<()> {
+    let log = directory.join("audit.log");
+    let plugins = directory.join("plugins.d");
+    fs::create_dir(&plugins)?;
+    let conf = format!(
+        "log_file = {}\nlog_format = ENRICHED\nlog_group = root\nflush = INCREMENTAL_ASYNC\nfreq = 50\n\
+         name_format = NONE\nmax_log_file = 200\nnum_logs = 2\nmax_log_file_action = ROTATE\n\
+         space_left = 2\nadmin_space_left = 1\nspace_left_action = IGNORE\nadmin_space_left_action = IGNORE\n\
+         disk_full_action = IGNORE\ndisk_error_action = IGNORE\nplugin_dir = {}\n",
+        log.display(),
+        plugins.display()
+    );
+    fs::write(directory.join("auditd.conf"), conf)?;
+    let mut text = rules.join("\n");
+    text.push('\n');
+    let path = directory.join("audit.rules");
+    fs::write(&path, text)?;
+    Ok(())
+}
