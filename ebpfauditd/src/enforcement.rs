@@ -1,0 +1,192 @@
+//! The rules in force and the engines that enforce them: a change reaches both or neither.
+
+use audit_rules::{List, Rule};
+use nix::errno::Errno;
+
+use crate::engine::{ebpf, kernel};
+use crate::plan::{EngineKind, Offer, Plan, plan};
+use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
+
+/// Why a change was not made. Everything is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The change itself is refused, as the kernel would refuse it.
+    #[error("{}", .0.desc())]
+    Refused(Errno),
+    /// No engine can serve the rule on this kernel.
+    #[error("rule \"{rule}\" cannot be served: {reason}")]
+    Unserved {
+        /// The rule as `auditctl -l` shows it.
+        rule: String,
+        /// The planner's reason.
+        reason: String,
+    },
+    /// The kernel's audit refused a rule.
+    #[error(transparent)]
+    Kernel(#[from] kernel::ApplyError),
+    /// The kernel's audit refused a setting.
+    #[error("cannot set {name} to {value}: {}", .errno.desc())]
+    Setting {
+        /// Name as in records.
+        name: &'static str,
+        /// What it was to be.
+        value: u32,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The eBPF engine did not take the rules.
+    #[error("cannot load the rules into the eBPF programs: {0}")]
+    Ebpf(String),
+}
+
+impl ChangeError {
+    /// What a client that speaks the kernel's protocol is told.
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::Refused(errno) | Self::Setting { errno, .. } => *errno,
+            Self::Unserved { .. } => Errno::EOPNOTSUPP,
+            Self::Kernel(error) => error.errno,
+            Self::Ebpf(_) => Errno::ENOMEM,
+        }
+    }
+}
+
+/// Rules, settings, plan and engines.
+pub struct Enforcement {
+    set: RuleSet,
+    plan: Plan,
+    offer: Offer,
+    ebpf: Option<ebpf::Engine>,
+    kernel: Option<kernel::Engine>,
+}
+
+impl Enforcement {
+    /// No rules yet; the settings are those found.
+    pub fn new(
+        settings: Settings,
+        offer: Offer,
+        ebpf: Option<ebpf::Engine>,
+        kernel: Option<kernel::Engine>,
+    ) -> Self {
+        let set = RuleSet::new(settings);
+        let plan = plan(set.rules(), &offer);
+        Self { set, plan, offer, ebpf, kernel }
+    }
+
+    /// What is in force.
+    pub fn set(&self) -> &RuleSet {
+        &self.set
+    }
+
+    /// Which engine serves which rule.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The kernel engine, if there is one.
+    pub fn kernel(&mut self) -> Option<&mut kernel::Engine> {
+        self.kernel.as_mut()
+    }
+
+    /// The eBPF engine, if there is one.
+    pub fn ebpf(&mut self) -> Option<&mut ebpf::Engine> {
+        self.ebpf.as_mut()
+    }
+
+    /// Edits a copy of the set and puts it in force. Returns what changed.
+    pub fn change(
+        &mut self,
+        edit: impl FnOnce(&mut RuleSet) -> Result<Vec<Change>, Errno>,
+    ) -> Result<Vec<Change>, ChangeError> {
+        let mut next = self.set.clone();
+        let changes = edit(&mut next).map_err(ChangeError::Refused)?;
+        self.replace(next)?;
+        Ok(changes)
+    }
+
+    /// Puts a set in force: plans it, gives each engine its part, and keeps it; or leaves everything as it was.
+    pub fn replace(&mut self, next: RuleSet) -> Result<(), ChangeError> {
+        let plan = plan(next.rules(), &self.offer);
+        for (rule, assignment) in next.rules().iter().zip(plan.assignments()) {
+            if assignment.engine == EngineKind::Refused {
+                let reason = assignment.reason.to_string();
+                return Err(ChangeError::Unserved { rule: rule.to_string(), reason });
+            }
+        }
+        if let Err(error) = self.load(&next, &plan) {
+            let (set, plan) = (self.set.clone(), self.plan.clone());
+            if let Err(worse) = self.load(&set, &plan) {
+                log::error!("the rules before cannot be put back: {worse}");
+            }
+            return Err(error);
+        }
+        self.set = next;
+        self.plan = plan;
+        Ok(())
+    }
+
+    /// Rules first and `audit_enabled` last, so that `-a task,never` is there before auditing is enabled for the first
+    /// time.
+    fn load(&mut self, next: &RuleSet, plan: &Plan) -> Result<(), ChangeError> {
+        if let Some(engine) = &mut self.kernel {
+            engine.apply(for_kernel(next.rules(), plan))?;
+        }
+        if let Some(engine) = &mut self.ebpf {
+            let applied = if next.settings().enabled == Enabled::Off {
+                engine.apply(&[], &crate::plan::plan(&[], &self.offer))
+            } else {
+                engine.apply(next.rules(), plan)
+            };
+            applied.map_err(|error| ChangeError::Ebpf(format!("{error:#}")))?;
+        }
+        if let Some(engine) = &mut self.kernel
+            && !engine.is_locked()
+        {
+            let status = engine.status().map_err(|error| ChangeError::Setting {
+                name: "status",
+                value: 0,
+                errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            })?;
+            let settings = next.settings();
+            // Locked is ours alone: a kernel that is locked could not be put back until the next boot.
+            let enabled = u32::from(settings.enabled != Enabled::Off);
+            let wanted = [
+                (Setting::Failure, settings.failure, status.failure),
+                (Setting::RateLimit, settings.rate_limit, status.rate_limit),
+                (Setting::BacklogLimit, settings.backlog_limit, status.backlog_limit),
+                (Setting::BacklogWaitTime, settings.backlog_wait_time, status.backlog_wait_time),
+                (Setting::Enabled, enabled, status.enabled),
+            ];
+            for (setting, value, present) in wanted {
+                if value != present {
+                    engine.set(setting, value).map_err(|error| ChangeError::Setting {
+                        name: setting.name(),
+                        value,
+                        errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rules that the kernel's audit gets: those planned for it, and those of the lists that act on its own records. The
+/// task list goes there only together with rules that need audit contexts: without these no task has one.
+fn for_kernel<'a>(rules: &'a [Rule], plan: &'a Plan) -> Vec<&'a Rule> {
+    let chosen = |rule: &Rule, engine: EngineKind| match rule.list() {
+        List::User | List::Exclude | List::Filesystem | List::IoUring => true,
+        List::Exit => engine == EngineKind::KernelAudit,
+        List::Task => false,
+    };
+    let pairs = || rules.iter().zip(plan.assignments());
+    let contexts = pairs().any(|(rule, assignment)| match rule.list() {
+        List::Exit | List::Task => assignment.engine == EngineKind::KernelAudit,
+        List::IoUring => true,
+        _ => false,
+    });
+    pairs()
+        .filter(|(rule, assignment)| chosen(rule, assignment.engine) || (contexts && rule.list() == List::Task))
+        .map(|(rule, _)| rule)
+        .collect()
+}

@@ -1,0 +1,366 @@
+//! The engine that is the kernel's own audit subsystem, over `NETLINK_AUDIT`.
+//!
+//! We register as the audit daemon and so get what programs send (`USER_*`) and what the kernel reports on its own (LOGIN,
+//! AVC, ANOM_*, ...), whatever the rules; rules that eBPF cannot serve on this kernel are loaded here too. While no rule
+//! needs it, `-a task,never` keeps audit contexts, and with them the cost of audit at every syscall, away from new tasks.
+//!
+//! Everything that was in the kernel before is put back at the end.
+
+mod before;
+mod link;
+mod order;
+mod pending;
+mod source;
+
+use std::io;
+use std::path::Path;
+
+use audit_rules::{Action, Condition, Draft, Field, List, Op, Rule, SyscallSet, Value};
+use compat::netlink::AuditSocket;
+use nix::errno::Errno;
+
+pub use before::{Before, BeforeFile};
+pub use link::{KernelStatus, Link};
+use order::Step;
+use pending::Pending;
+pub use source::NetlinkSource;
+
+use crate::ruleset::Setting;
+
+/// `audit_enabled` when nothing may be changed until the next boot.
+const LOCKED: u32 = 2;
+
+/// Why the kernel's audit cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The kernel has no audit, it was switched off at boot (`audit=0`), or this is not the initial user namespace.
+    #[error("the kernel's audit system is disabled")]
+    Disabled,
+    /// The kernel let us see nothing: no `CAP_AUDIT_CONTROL` in the initial namespaces.
+    #[error("the kernel does not let this process control auditing: {0}")]
+    Refused(#[source] io::Error),
+    /// There is a daemon already, and it is alive.
+    #[error("another audit daemon is registered with the kernel (pid {0})")]
+    AnotherDaemon(u32),
+    /// A request failed.
+    #[error("cannot {act}: {error}")]
+    Request {
+        /// What was asked of the kernel.
+        act: &'static str,
+        /// Its answer.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// A rule that the kernel did not take.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {act} \"{rule}\" in the kernel: {}", .errno.desc())]
+pub struct ApplyError {
+    /// `add rule` or `delete rule`.
+    pub act: &'static str,
+    /// The rule as `auditctl -l` shows it.
+    pub rule: String,
+    /// The kernel's answer.
+    pub errno: Errno,
+}
+
+/// Keeps rules and settings in the kernel while it lives.
+#[derive(Debug)]
+pub struct Engine<L: Link = AuditSocket> {
+    link: L,
+    before: Before,
+    file: Option<BeforeFile>,
+    /// Lost records that were counted before we came.
+    lost_before: u32,
+    /// `audit_enabled` was 2 when we came: nothing can be changed, nothing needs to be put back.
+    locked: bool,
+    /// Keeps records about our own requests out: we write them ourselves, with the ids of who asked.
+    hide_us: Vec<u8>,
+    hidden: bool,
+    /// `-a task,never`.
+    task_never: Vec<u8>,
+    never: bool,
+    /// The rules that are in the kernel for us, in order.
+    loaded: Vec<Vec<u8>>,
+    restored: bool,
+}
+
+impl Engine {
+    /// Registers as the audit daemon and takes over what is in the kernel: its rules are remembered and removed. Auditing
+    /// is not enabled yet.
+    pub fn start(run_dir: &Path) -> Result<(Self, NetlinkSource), StartError> {
+        let act = "open the audit netlink socket";
+        let mut link = AuditSocket::open().map_err(|error| StartError::Request { act, error })?;
+        let status = Link::status(&mut link).map_err(|error| match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
+            Errno::ECONNREFUSED | Errno::EPROTONOSUPPORT => StartError::Disabled,
+            Errno::EPERM | Errno::EACCES => StartError::Refused(error),
+            _ => StartError::Request { act: "read the kernel's audit status", error },
+        })?;
+        let mut records = AuditSocket::open().map_err(|error| StartError::Request { act, error })?;
+        records.register().map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EEXIST) => StartError::AnotherDaemon(status.pid),
+            Some(Errno::EPERM | Errno::EACCES) => StartError::Refused(error),
+            _ => StartError::Request { act: "register as the audit daemon", error },
+        })?;
+        let engine = Self::take_over(link, status, Some(BeforeFile::in_directory(run_dir)), std::process::id())?;
+        Ok((engine, NetlinkSource::new(records)))
+    }
+}
+
+impl<L: Link> Engine<L> {
+    fn take_over(
+        mut link: L,
+        status: KernelStatus,
+        file: Option<BeforeFile>,
+        pid: u32,
+    ) -> Result<Self, StartError> {
+        let present =
+            link.rules().map_err(|error| StartError::Request { act: "list the kernel's audit rules", error })?;
+        let before = file.as_ref().and_then(BeforeFile::read);
+        if before.is_some() {
+            log::warn!("a daemon before this one was killed; what it changed in the kernel will be put back too");
+        }
+        let before = before.unwrap_or_else(|| Before {
+            enabled: status.enabled,
+            failure: status.failure,
+            rate_limit: status.rate_limit,
+            backlog_limit: status.backlog_limit,
+            backlog_wait_time: status.backlog_wait_time,
+            rules: present.clone(),
+        });
+        if let Some(file) = &file
+            && let Err(error) = file.write(&before)
+        {
+            log::warn!("cannot write down the kernel's audit state, it will be lost if this daemon is killed: {error}");
+        }
+        let mut engine = Self {
+            link,
+            before,
+            file,
+            lost_before: status.lost,
+            locked: status.enabled == LOCKED,
+            hide_us: exclude_process(pid)?,
+            hidden: false,
+            task_never: task_never()?,
+            never: false,
+            loaded: Vec::new(),
+            restored: false,
+        };
+        if engine.locked {
+            log::warn!("the audit system is in immutable mode, no rule changes allowed");
+            return Ok(engine);
+        }
+        // From here on a failure drops the engine, which puts everything back.
+        let bytes = order::prepended(&engine.hide_us);
+        engine.link.add_rule(&bytes).map_err(|error| StartError::Request { act: "add an audit rule", error })?;
+        engine.hidden = true;
+        for rule in present {
+            engine.delete(&rule).map_err(|errno| StartError::Request {
+                act: "remove the rules that are in the kernel",
+                error: errno.into(),
+            })?;
+        }
+        Ok(engine)
+    }
+
+    /// The state found in the kernel.
+    pub fn before(&self) -> &Before {
+        &self.before
+    }
+
+    /// Whether the kernel allows no changes (`audit_enabled` 2 since before we came).
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    /// The kernel's status now.
+    pub fn status(&mut self) -> io::Result<KernelStatus> {
+        self.link.status()
+    }
+
+    /// Records the kernel lost since we came.
+    pub fn lost(&mut self) -> io::Result<u64> {
+        Ok(u64::from(self.link.status()?.lost.wrapping_sub(self.lost_before)))
+    }
+
+    /// Sets one of the kernel's own settings.
+    pub fn set(&mut self, setting: Setting, value: u32) -> io::Result<()> {
+        self.link.set(setting, value)
+    }
+
+    /// Makes these the rules in the kernel, in this order: all of them, or, on an error, those that were there.
+    ///
+    /// Rules on the task, exit and `io_uring` lists need tasks with an audit context; without any such rule
+    /// `-a task,never` is loaded instead.
+    pub fn apply<'a>(&mut self, rules: impl IntoIterator<Item = &'a Rule>) -> Result<(), ApplyError> {
+        let mut wanted: Vec<Vec<u8>> = Vec::new();
+        let mut contexts = false;
+        for rule in rules {
+            contexts |= matches!(rule.list(), List::Task | List::Exit | List::IoUring);
+            let bytes = rule.encode();
+            // A rule that was put in front twice is there once: the later one can never match first.
+            if !wanted.contains(&bytes) {
+                wanted.push(bytes);
+            }
+        }
+        if self.locked && wanted.is_empty() {
+            return Ok(());
+        }
+        let (loaded, never) = (self.loaded.clone(), self.never);
+        let changed = self.change(&wanted, !contexts);
+        if changed.is_err()
+            && let Err(error) = self.change(&loaded, never)
+        {
+            log::error!("the rules that were in the kernel cannot be put back: {error}");
+        }
+        changed
+    }
+
+    fn change(&mut self, wanted: &[Vec<u8>], never: bool) -> Result<(), ApplyError> {
+        if self.never && !never {
+            let rule = self.task_never.clone();
+            self.delete(&rule).map_err(|errno| refused("delete rule", &rule, errno))?;
+            self.never = false;
+        }
+        for step in order::steps(&self.loaded, wanted) {
+            match &step {
+                Step::Delete(rule) => {
+                    self.delete(rule).map_err(|errno| refused("delete rule", rule, errno))?;
+                }
+                Step::Append(rule) => {
+                    self.link.add_rule(rule).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
+                }
+                Step::Prepend(rule) => {
+                    let bytes = order::prepended(rule);
+                    self.link.add_rule(&bytes).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
+                }
+            }
+            step.apply(&mut self.loaded);
+        }
+        if never && !self.never {
+            let bytes = order::prepended(&self.task_never);
+            self.link
+                .add_rule(&bytes)
+                .map_err(|error| refused("add rule", &self.task_never, errno_of(&error)))?;
+            self.never = true;
+        }
+        Ok(())
+    }
+
+    /// Deletes a rule; one that the kernel has dropped by itself (its directory is gone) is deleted already.
+    fn delete(&mut self, rule: &[u8]) -> Result<(), Errno> {
+        match self.link.delete_rule(rule) {
+            Ok(()) => Ok(()),
+            Err(error) => match errno_of(&error) {
+                Errno::ENOENT => Ok(()),
+                errno => Err(errno),
+            },
+        }
+    }
+
+    /// The first half of the end: our rules are removed, and auditing is off again if it was off. What the kernel still
+    /// has to say can be received after this; then [`restore`](Self::restore).
+    pub fn quiet(&mut self) {
+        if self.locked {
+            return;
+        }
+        let mut rules = std::mem::take(&mut self.loaded);
+        if std::mem::take(&mut self.never) {
+            rules.push(self.task_never.clone());
+        }
+        for rule in rules {
+            if let Err(errno) = self.delete(&rule) {
+                log::error!("{}", refused("delete rule", &rule, errno));
+            }
+        }
+        if self.before.enabled == 0
+            && let Err(error) = self.link.set(Setting::Enabled, 0)
+        {
+            log::error!("cannot disable auditing: {error}");
+        }
+    }
+
+    /// The second half: settings and rules are as they were found, and we are not the daemon any more.
+    pub fn restore(&mut self) {
+        if std::mem::replace(&mut self.restored, true) {
+            return;
+        }
+        if !self.locked {
+            self.quiet();
+            let before = self.before.clone();
+            let settings = [
+                (Setting::Failure, before.failure),
+                (Setting::RateLimit, before.rate_limit),
+                (Setting::BacklogLimit, before.backlog_limit),
+                (Setting::BacklogWaitTime, before.backlog_wait_time),
+                (Setting::Enabled, before.enabled),
+            ];
+            for (setting, value) in settings {
+                if let Err(error) = self.link.set(setting, value) {
+                    log::error!("cannot set {} back to {value}: {error}", setting.name());
+                }
+            }
+            for rule in &before.rules {
+                if let Err(error) = self.link.add_rule(rule) {
+                    log::error!("cannot put a rule back: {}", refused("add rule", rule, errno_of(&error)));
+                }
+            }
+        }
+        if let Err(error) = self.link.unregister() {
+            log::error!("cannot unregister as the audit daemon: {error}");
+        }
+        if std::mem::take(&mut self.hidden) {
+            let rule = self.hide_us.clone();
+            if let Err(errno) = self.delete(&rule) {
+                log::error!("{}", refused("delete rule", &rule, errno));
+            }
+        }
+        if let Some(file) = &self.file {
+            file.remove();
+        }
+    }
+}
+
+impl<L: Link> Drop for Engine<L> {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+fn refused(act: &'static str, rule: &[u8], errno: Errno) -> ApplyError {
+    let rule = Rule::decode(rule).map_or_else(|_| "unreadable rule".to_owned(), |rule| rule.to_string());
+    ApplyError { act, rule, errno }
+}
+
+/// `-a task,never`.
+fn task_never() -> Result<Vec<u8>, StartError> {
+    encode(Draft { list: List::Task, action: Action::Never, syscalls: SyscallSet::default(), conditions: Vec::new() })
+}
+
+/// `-a always,exclude -F pid=PID`: no records about what this process asks of the kernel.
+fn exclude_process(pid: u32) -> Result<Vec<u8>, StartError> {
+    let condition = Condition::new(Field::Pid, Op::Eq, Value::Number(pid)).map_err(own_rule)?;
+    encode(Draft {
+        list: List::Exclude,
+        action: Action::Always,
+        syscalls: SyscallSet::all(),
+        conditions: vec![condition],
+    })
+}
+
+fn encode(draft: Draft) -> Result<Vec<u8>, StartError> {
+    Ok(Rule::new(draft).map_err(own_rule)?.encode())
+}
+
+/// Cannot happen for the two rules above; an error all the same, because a daemon must not panic.
+fn own_rule(refusal: audit_rules::Refusal) -> StartError {
+    StartError::Request { act: "make a rule of our own", error: io::Error::other(refusal.to_string()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The engine against a kernel of our own making.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use audit_rules::{Command, NoHost, parse_words};
+
+use super::*;
+
+/// What the engine would see of the kernel: its settings and rule lists, and the requests it refuses.
+#[derive(Debug, Default)]
+struct Kernel {
+    status: KernelStatus,
+    rules: Vec<Vec<u8>>,
+    refuse: Option<Vec<u8>>,
+    registered: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Fake(Rc<RefCell<Kernel>>);
+
+fn fail<T>(errno: Errno) -> io::Result<T> {
+    Err(errno.into())
+}
+
+impl Link for Fake {
+    fn status(&mut self) -> io::Result<KernelStatus> {
+        Ok(self.0.borrow().status)
+    }
+
+    fn set(&mut self, setting: Setting, value: u32) -> io::Result<()> {
+        let status = &mut self.0.borrow_mut().status;
+        if status.enabled == LOCKED {
+            return fail(Errno::EPERM);
+        }
+        *match setting {
+            Setting::Enabled => &mut status.enabled,
+            Setting::Failure => &mut status.failure,
+            Setting::RateLimit => &mut status.rate_limit,
+            Setting::BacklogLimit => &mut status.backlog_limit,
+            Setting::BacklogWaitTime => &mut status.backlog_wait_time,
+        } = value;
+        Ok(())
+    }
+
+    fn rules(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        Ok(self.0.borrow().rules.clone())
+    }
+
+    fn add_rule(&mut self, rule: &[u8]) -> io::Result<()> {
+        let kernel = &mut *self.0.borrow_mut();
+        let mut stored = rule.to_vec();
+        stored[0] &= !0x10;
+        if kernel.refuse.as_deref() == Some(&stored) {
+            return fail(Errno::ENOENT);
+        }
+        if stored != rule {
+            kernel.rules.insert(0, stored);
+        } else if kernel.rules.contains(&stored) {
+            return fail(Errno::EEXIST);
+        } else {
+            kernel.rules.push(stored);
+        }
+        Ok(())
+    }
+
+    fn delete_rule(&mut self, rule: &[u8]) -> io::Result<()> {
+        let rules = &mut self.0.borrow_mut().rules;
+        match rules.iter().position(|present| present == rule) {
+            Some(at) => drop(rules.remove(at)),
+            None => return fail(Errno::ENOENT),
+        }
+        Ok(())
+    }
+
+    fn unregister(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().registered = false;
+        Ok(())
+    }
+}
+
+fn rule(line: &str) -> Rule {
+    let words: Vec<Vec<u8>> = line.split(" ").map(|word| word.as_bytes().to_vec()).collect();
+    match parse_words(&words, &NoHost).unwrap().remove(0) {
+        Command::Add { rule, .. } => rule,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn start(kernel: Kernel) -> (Fake, Engine<Fake>) {
+    let fake = Fake(Rc::new(RefCell::new(Kernel { registered: true, ..kernel })));
+    let status = fake.0.borrow().status;
+    let engine = Engine::take_over(fake.clone(), status, None, 42).unwrap();
+    (fake, engine)
+}
+
+fn listed(fake: &Fake) -> Vec<String> {
+    fake.0.borrow().rules.iter().map(|bytes| Rule::decode(bytes).unwrap().to_string()).collect()
+}
+
+const HIDE: &str = "-a always,exclude -F pid=42";
+const NEVER: &str = "-a never,task";
+
+#[test]
+fn without_rules_for_the_kernel_new_tasks_get_no_context() {
+    let (fake, mut engine) = start(Kernel::default());
+    let user = rule("-a never,user -F uid=5");
+    engine.apply([&user]).unwrap();
+    assert_eq!(listed(&fake), [NEVER, HIDE, "-a never,user -F uid=5"]);
+    let watch = rule("-w /etc/passwd -p wa");
+    engine.apply([&user, &watch]).unwrap();
+    assert_eq!(listed(&fake), [HIDE, "-a never,user -F uid=5", "-w /etc/passwd -p wa"]);
+    engine.apply([]).unwrap();
+    assert_eq!(listed(&fake), [NEVER, HIDE]);
+}
+
+#[test]
+fn what_was_there_is_back_at_the_end() {
+    let present = rule("-a always,exit -S open -F key=before").encode();
+    let status = KernelStatus {
+        enabled: 1,
+        failure: 1,
+        rate_limit: 5,
+        backlog_limit: 64,
+        backlog_wait_time: 15000,
+        ..KernelStatus::default()
+    };
+    let (fake, mut engine) = start(Kernel { status, rules: vec![present.clone()], ..Kernel::default() });
+    engine.set(Setting::BacklogLimit, 8192).unwrap();
+    engine.set(Setting::Enabled, 0).unwrap();
+    engine.apply([&rule("-w /etc/passwd -p wa")]).unwrap();
+    assert_eq!(engine.before().rules, [present.clone()]);
+    drop(engine);
+    let kernel = fake.0.borrow();
+    assert_eq!((kernel.status, &kernel.rules), (status, &vec![present]));
+    assert!(!kernel.registered);
+}
+
+#[test]
+fn a_rule_that_the_kernel_refuses_leaves_the_old_ones() {
+    let (one, two, bad) = (rule("-w /a -p r"), rule("-w /b -p r"), rule("-w /c -p r"));
+    let (fake, mut engine) = start(Kernel { refuse: Some(bad.encode()), ..Kernel::default() });
+    engine.apply([&one, &two]).unwrap();
+    let before = listed(&fake);
+    let error = engine.apply([&two, &one, &bad]).unwrap_err();
+    assert_eq!(error.to_string(), "cannot add rule \"-w /c -p r\" in the kernel: No such file or directory");
+    assert_eq!(listed(&fake), before);
+    let (fake, mut engine) = start(Kernel { refuse: Some(bad.encode()), ..Kernel::default() });
+    engine.apply([]).unwrap();
+    engine.apply([&one, &bad]).unwrap_err();
+    assert_eq!(listed(&fake), [NEVER, HIDE]);
+}
+
+#[test]
+fn a_kernel_that_is_locked_is_left_as_it_is() {
+    let status = KernelStatus { enabled: LOCKED, ..KernelStatus::default() };
+    let present = rule("-w /a -p r").encode();
+    let (fake, mut engine) = start(Kernel { status, rules: vec![present.clone()], ..Kernel::default() });
+    assert!(engine.is_locked());
+    engine.apply([]).unwrap();
+    drop(engine);
+    assert_eq!(fake.0.borrow().rules, [present]);
+    assert!(!fake.0.borrow().registered);
+}

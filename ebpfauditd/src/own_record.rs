@@ -1,0 +1,167 @@
+//! The records that the daemon makes about itself, body by body as auditd 3.0.9 and the kernel write them.
+
+use std::io::Write as _;
+
+use audit_rules::Rule;
+use compat::record::{Event, MessageType, quote};
+
+use crate::clock;
+use crate::ruleset::{Change, Setting};
+use crate::signal::Subject;
+
+/// Longest kernel release that auditd writes (`auditd.c`: the record is built in a fixed buffer).
+const RELEASE_LIMIT: usize = 56;
+
+fn event(kind: MessageType, body: impl AsRef<[u8]>) -> Event {
+    let mut event = Event::new();
+    event.reset(clock::now());
+    event.push(kind, body.as_ref());
+    event
+}
+
+/// `DAEMON_START`. `format` is the word for the log format, `raw` or `enriched`; `release` is `uname -r`.
+pub fn daemon_start(format: &str, release: &str, us: Subject) -> Event {
+    let release = release.get(..RELEASE_LIMIT).unwrap_or(release);
+    event(
+        MessageType::DAEMON_START,
+        format!(
+            "op=start ver={} format={format} kernel={release} auid={} pid={} uid={} ses={} res=success",
+            env!("CARGO_PKG_VERSION"),
+            us.auid,
+            us.pid,
+            us.uid,
+            us.ses
+        ),
+    )
+}
+
+/// `DAEMON_END`, with the sender of the signal that ended us.
+pub fn daemon_end(sender: Subject) -> Event {
+    event(MessageType::DAEMON_END, by_sender("op=terminate", sender, "success"))
+}
+
+/// `DAEMON_ROTATE`, the first record of the new log.
+pub fn daemon_rotate(sender: Subject) -> Event {
+    event(MessageType::DAEMON_ROTATE, by_sender("op=rotate-logs", sender, "success"))
+}
+
+/// `DAEMON_RESUME`.
+pub fn daemon_resume(sender: Subject) -> Event {
+    event(MessageType::DAEMON_RESUME, by_sender("op=resume-logging", sender, "success"))
+}
+
+/// `DAEMON_CONFIG` after SIGHUP; the two outcomes have different fields in auditd, so here too.
+pub fn daemon_config(sender: Subject, changed: bool) -> Event {
+    let body = if changed {
+        format!("op=reconfigure state=changed auid={} pid={} subj=? res=success", sender.auid, sender.pid)
+    } else {
+        by_sender("op=reconfigure state=no-change", sender, "failed")
+    };
+    event(MessageType::DAEMON_CONFIG, body)
+}
+
+/// `DAEMON_ABORT`: `op` names what could not be done at start.
+pub fn daemon_abort(op: &str, us: Subject) -> Event {
+    event(
+        MessageType::DAEMON_ABORT,
+        format!("op={op} auid={} pid={} uid={} ses={} res=failed", us.auid, us.pid, us.uid, us.ses),
+    )
+}
+
+/// `DAEMON_ERR` that says what was lost; `news` is from [`crate::stats::LossNotice::news`]. auditd has no such record.
+pub fn lost(news: &str, us: Subject) -> Event {
+    event(
+        MessageType::DAEMON_ERR,
+        format!(
+            "op=lost-events {news} auid={} pid={} uid={} ses={} res=failed",
+            us.auid, us.pid, us.uid, us.ses
+        ),
+    )
+}
+
+fn by_sender(op: &str, sender: Subject, result: &str) -> String {
+    format!("{op} auid={} uid={} ses={} pid={} res={result}", sender.auid, sender.uid, sender.ses, sender.pid)
+}
+
+/// `CONFIG_CHANGE` for a change that was made (`audit_log_config_change`, `audit_log_rule_change`).
+pub fn changed(change: &Change, who: Subject) -> Event {
+    match change {
+        Change::Added(rule) => rule_change("add_rule", rule, who, true),
+        Change::Removed(rule) => rule_change("remove_rule", rule, who, true),
+        Change::Set { setting, old, new } => set(*setting, *old, *new, who, true),
+    }
+}
+
+/// `CONFIG_CHANGE` for a rule; `done` is false for a rule that was well formed and could not be added or removed.
+pub fn rule_change(op: &str, rule: &Rule, who: Subject, done: bool) -> Event {
+    let mut body = format!("auid={} ses={} op={op} key=", who.auid, who.ses).into_bytes();
+    match rule.key() {
+        Some(key) => quote::untrusted(&mut body, key),
+        None => body.extend_from_slice(b"(null)"),
+    }
+    // Writing to a Vec cannot fail.
+    let _ = write!(body, " list={} res={}", rule.list().number(), u8::from(done));
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+/// `CONFIG_CHANGE` for a setting.
+pub fn set(setting: Setting, old: u32, new: u32, who: Subject, done: bool) -> Event {
+    set_named(setting.name(), old, new, who, done)
+}
+
+/// `CONFIG_CHANGE` for one of the counters that can be reset, or `audit_pid`.
+pub fn set_named(name: &str, old: u32, new: u32, who: Subject, done: bool) -> Event {
+    event(
+        MessageType::CONFIG_CHANGE,
+        format!("op=set {name}={new} old={old} auid={} ses={} res={}", who.auid, who.ses, u8::from(done)),
+    )
+}
+
+/// `CONFIG_CHANGE` for a rule change that was refused because everything is locked.
+pub fn locked(op: &str, who: Subject) -> Event {
+    event(
+        MessageType::CONFIG_CHANGE,
+        format!(
+            "pid={} uid={} auid={} ses={} op={op} audit_enabled=2 res=0",
+            who.pid, who.uid, who.auid, who.ses
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHO: Subject = Subject { pid: 7, uid: 0, auid: 1000, ses: 3 };
+
+    fn text(event: &Event) -> (u16, String) {
+        let (kind, body) = event.records().next().unwrap();
+        (kind.0, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn bodies_are_auditds() {
+        let start = text(&daemon_start("enriched", "6.18.44", WHO));
+        let expected = format!(
+            "op=start ver={} format=enriched kernel=6.18.44 auid=1000 pid=7 uid=0 ses=3 res=success",
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(start, (1200, expected));
+        let end = text(&daemon_end(WHO));
+        assert_eq!(end, (1201, "op=terminate auid=1000 uid=0 ses=3 pid=7 res=success".into()));
+        let changed = text(&daemon_config(WHO, true)).1;
+        assert_eq!(changed, "op=reconfigure state=changed auid=1000 pid=7 subj=? res=success");
+        let bad = text(&daemon_config(WHO, false)).1;
+        assert_eq!(bad, "op=reconfigure state=no-change auid=1000 uid=0 ses=3 pid=7 res=failed");
+    }
+
+    #[test]
+    fn settings_are_told_as_the_kernel_tells_them() {
+        let body = text(&set(Setting::BacklogLimit, 64, 8192, WHO, true));
+        assert_eq!(body, (1305, "op=set audit_backlog_limit=8192 old=64 auid=1000 ses=3 res=1".into()));
+        assert_eq!(
+            text(&locked("add_rule", WHO)).1,
+            "pid=7 uid=0 auid=1000 ses=3 op=add_rule audit_enabled=2 res=0"
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! What this process may do, and the few limits it changes for itself.
+
+use std::fs;
+use std::io;
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+
+/// auditd's words for a caller without the privilege.
+pub const NEEDED: &str = "You must be root or have capabilities to run this program.";
+
+/// Capability number of `CAP_AUDIT_CONTROL` (`linux/capability.h`), which auditd asks for.
+const AUDIT_CONTROL: u32 = 30;
+
+/// Whether this process has `CAP_AUDIT_CONTROL`.
+pub fn may_control_audit() -> io::Result<bool> {
+    Ok(effective(&fs::read_to_string("/proc/self/status")?).is_some_and(|set| set & (1 << AUDIT_CONTROL) != 0))
+}
+
+/// The effective set in the text of `/proc/PID/status`.
+fn effective(status: &str) -> Option<u64> {
+    let digits = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?.trim();
+    u64::from_str_radix(digits, 16).ok()
+}
+
+/// Makes the daemon hard to stop by accident: no limit on file size and CPU time (auditd does the same), and the last to
+/// be chosen when memory is short. What is refused is only reported: the daemon works without.
+pub fn harden() {
+    for (resource, name) in [(Resource::RLIMIT_FSIZE, "file size"), (Resource::RLIMIT_CPU, "CPU time")] {
+        if let Err(error) = setrlimit(resource, RLIM_INFINITY, RLIM_INFINITY) {
+            log::debug!("cannot lift the limit on {name}: {error}");
+        }
+    }
+    if let Err(error) = fs::write("/proc/self/oom_score_adj", "-1000") {
+        log::debug!("cannot set oom_score_adj: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effective_set_is_read_from_the_status_file() {
+        let status = "Name:\tx\nCapInh:\t0000000000000000\nCapEff:\t0000000040000000\n";
+        assert_eq!(effective(status), Some(1 << AUDIT_CONTROL));
+        assert_eq!(effective("Name:\tx\n"), None);
+    }
+}

@@ -1,0 +1,295 @@
+//! The hot thread: takes events from the engines, numbers them, and writes them to the log.
+//!
+//! One plain thread waits for any source, lets events gather for a moment, then empties every source into one batch of
+//! log lines. Whatever the main thread wants of it comes as a [`Command`] over a channel, with an eventfd to wake it.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use compat::interpret::Formatter;
+use compat::record::Event;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::engine::Source;
+use crate::serial::Serial;
+use crate::sink::Sink;
+use crate::stats::{Counters, Origin};
+
+/// A batch this long is written at once; shorter ones when the sources are empty. Large enough that the cost of a write
+/// is spread over hundreds of records, small enough to stay in the cache.
+const BATCH: usize = 64 * 1024;
+/// How long events gather after the first one woke us, so that under load we are woken once per interval and not once per
+/// event. It delays a line in the log by that much.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// What the main thread can ask for.
+#[derive(Debug)]
+pub enum Command {
+    /// Write an event of the daemon's own.
+    Write(Event),
+    /// Rotate the log; the event is the first of the new file.
+    Rotate(Event),
+    /// Write to the log again after it was suspended.
+    Resume(Event),
+    /// Use another formatter and another log from now on.
+    Configure(Box<Formatter>, Box<Sink>),
+    /// Empty every source, write everything, then answer: what came before this is in the log.
+    Settle(Sender<()>),
+    /// Empty every source, write this event last, and end.
+    Stop(Event),
+}
+
+/// One source and where its events come from.
+pub struct Input {
+    /// Where the events are counted.
+    pub origin: Origin,
+    /// The source.
+    pub source: Box<dyn Source + Send>,
+}
+
+/// The main thread's end.
+#[derive(Debug)]
+pub struct Handle {
+    commands: Sender<Command>,
+    wake: Arc<EventFd>,
+    counters: Arc<Counters>,
+    thread: JoinHandle<()>,
+}
+
+/// Why the recorder cannot be started or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    /// No eventfd or no thread.
+    #[error("cannot start the recorder: {0}")]
+    Start(#[source] io::Error),
+    /// The thread is gone, which only happens when it failed and said why.
+    #[error("the recorder has ended")]
+    Ended,
+}
+
+/// Starts the thread. Signals must be blocked already: it inherits the mask.
+pub fn start(inputs: Vec<Input>, formatter: Formatter, sink: Sink) -> Result<Handle, RecorderError> {
+    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+    let wake = EventFd::from_flags(flags).map_err(|errno| RecorderError::Start(errno.into()))?;
+    let wake = Arc::new(wake);
+    let (commands, inbox) = mpsc::channel();
+    let counters = Arc::new(Counters::default());
+    let recorder = Recorder {
+        inputs,
+        inbox,
+        wake: Arc::clone(&wake),
+        output: Output {
+            serial: Serial::random(),
+            formatter,
+            sink,
+            batch: Vec::with_capacity(2 * BATCH),
+            lines: 0,
+            events: 0,
+            failing: false,
+            counters: Arc::clone(&counters),
+        },
+    };
+    let thread = thread::Builder::new()
+        .name("recorder".to_owned())
+        .spawn(move || recorder.run())
+        .map_err(RecorderError::Start)?;
+    Ok(Handle { commands, wake, counters, thread })
+}
+
+impl Handle {
+    /// Sends a command. It is carried out after the events that are waiting now.
+    pub fn send(&self, command: Command) -> Result<(), RecorderError> {
+        self.commands.send(command).map_err(|_| RecorderError::Ended)?;
+        // A counter that cannot take one more is as good as woken.
+        let _ = self.wake.write(1);
+        Ok(())
+    }
+
+    /// Waits until everything that the engines have handed over is in the log.
+    pub fn settle(&self) -> Result<(), RecorderError> {
+        let (done, settled) = mpsc::channel();
+        self.send(Command::Settle(done))?;
+        settled.recv().map_err(|_| RecorderError::Ended)
+    }
+
+    /// Writes what is left and this event last, and ends the thread.
+    pub fn stop(self, last: Event) -> Result<(), RecorderError> {
+        self.send(Command::Stop(last))?;
+        self.thread.join().map_err(|_| RecorderError::Ended)
+    }
+
+    /// What was taken and written so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+struct Recorder {
+    inputs: Vec<Input>,
+    inbox: Receiver<Command>,
+    wake: Arc<EventFd>,
+    output: Output,
+}
+
+impl Recorder {
+    fn run(mut self) {
+        loop {
+            match self.wait() {
+                Ok(true) => {}
+                // Only sources are ready. The first event woke us; the next ones need not.
+                Ok(false) => thread::sleep(GATHER),
+                Err(error) => {
+                    log::error!("recorder: cannot wait for events: {error}");
+                    thread::sleep(GATHER);
+                }
+            }
+            self.drain();
+            loop {
+                match self.inbox.try_recv() {
+                    Ok(command) => {
+                        if !self.obey(command) {
+                            return;
+                        }
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    // The main thread is gone without a stop: nobody is left to serve.
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            self.output.flush();
+        }
+    }
+
+    /// Waits for a source or a command; true if a command waits.
+    fn wait(&self) -> io::Result<bool> {
+        let mut fds = Vec::with_capacity(self.inputs.len() + 1);
+        fds.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
+        fds.extend(self.inputs.iter().map(|input| PollFd::new(input.source.as_fd(), PollFlags::POLLIN)));
+        let timeout = match self.inputs.iter().filter_map(|input| input.source.deadline()).min() {
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                // Rounded up, so that we do not wake a moment too early and turn in circles.
+                PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
+            }
+            None => PollTimeout::NONE,
+        };
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let woken = fds[0].any().unwrap_or(false);
+        if woken {
+            // Not blocking: if another wake-up has been taken with an earlier one there is nothing to read.
+            let _ = self.wake.read();
+        }
+        Ok(woken)
+    }
+
+    /// Empties every source once; returns the number of events.
+    fn drain(&mut self) -> usize {
+        let Self { inputs, output, .. } = self;
+        let mut events = 0;
+        for input in inputs {
+            let origin = input.origin;
+            match input.source.drain(&mut |event| output.take(event, origin)) {
+                Ok(count) => events += count,
+                Err(error) => log::error!("cannot receive from {origin:?}: {error}"),
+            }
+        }
+        events
+    }
+
+    /// Carries out a command; false ends the thread.
+    fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Write(mut event) => self.output.take(&mut event, Origin::Own),
+            Command::Rotate(mut event) => {
+                self.output.flush();
+                if let Err(error) = self.output.sink.rotate() {
+                    log::error!("cannot rotate the log: {error}");
+                }
+                self.output.take(&mut event, Origin::Own);
+            }
+            Command::Resume(mut event) => {
+                self.output.sink.resume();
+                self.output.take(&mut event, Origin::Own);
+            }
+            Command::Configure(formatter, sink) => {
+                self.output.flush();
+                self.output.formatter = *formatter;
+                self.output.sink = *sink;
+            }
+            Command::Settle(done) => {
+                while self.drain() > 0 {}
+                self.output.flush();
+                // Whoever asked may have stopped waiting.
+                let _ = done.send(());
+            }
+            Command::Stop(mut event) => {
+                while self.drain() > 0 {}
+                let Self { inputs, output, .. } = self;
+                for input in inputs {
+                    let origin = input.origin;
+                    input.source.finish(&mut |event| output.take(event, origin));
+                }
+                self.output.take(&mut event, Origin::Own);
+                self.output.flush();
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Events to bytes on disk.
+struct Output {
+    serial: Serial,
+    formatter: Formatter,
+    sink: Sink,
+    batch: Vec<u8>,
+    lines: u64,
+    events: u64,
+    failing: bool,
+    counters: Arc<Counters>,
+}
+
+impl Output {
+    fn take(&mut self, event: &mut Event, origin: Origin) {
+        event.set_serial(self.serial.next());
+        self.counters.took(origin);
+        self.lines += self.formatter.write(event, &mut self.batch);
+        self.events += 1;
+        if self.batch.len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        match self.sink.write(&self.batch) {
+            Ok(()) => {
+                self.counters.wrote(self.lines, self.batch.len() as u64);
+                self.failing = false;
+            }
+            Err(error) => {
+                self.counters.failed(self.events);
+                // Said when it begins; how much was lost is counted and said in the log itself when it works again.
+                if !self.failing {
+                    log::error!("cannot write to the log: {error}");
+                    self.failing = true;
+                }
+            }
+        }
+        self.batch.clear();
+        self.lines = 0;
+        self.events = 0;
+    }
+}

@@ -1,0 +1,278 @@
+//! The rules and settings in force, with the kernel's own semantics (`kernel/auditfilter.c`, `kernel/audit.c`).
+//!
+//! Pure: what a change means is decided here, what it does to the machine in [`crate::authority`].
+
+use audit_rules::{List, Rule};
+use nix::errno::Errno;
+
+/// `audit_enabled`: off, on, on and locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Enabled {
+    /// Nothing is recorded.
+    Off = 0,
+    /// Events are recorded.
+    On = 1,
+    /// Events are recorded and nothing may be changed any more.
+    Locked = 2,
+}
+
+impl Enabled {
+    /// From the kernel's number; `None` for any other.
+    pub fn from_number(number: u32) -> Option<Self> {
+        [Self::Off, Self::On, Self::Locked].into_iter().find(|enabled| *enabled as u32 == number)
+    }
+}
+
+/// The settings that `auditctl -s` shows and that rules files can change. Units are the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `-e`.
+    pub enabled: Enabled,
+    /// `-f`: 0 silent, 1 printk, 2 panic.
+    pub failure: u32,
+    /// `-r`: records per second, 0 for no limit.
+    pub rate_limit: u32,
+    /// `-b`: records waiting in the kernel, 0 for no limit.
+    pub backlog_limit: u32,
+    /// `--backlog_wait_time`: jiffies.
+    pub backlog_wait_time: u32,
+}
+
+/// Names a setting in `CONFIG_CHANGE` records (`audit_set_*` in `kernel/audit.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// `audit_enabled`.
+    Enabled,
+    /// `audit_failure`.
+    Failure,
+    /// `audit_rate_limit`.
+    RateLimit,
+    /// `audit_backlog_limit`.
+    BacklogLimit,
+    /// `audit_backlog_wait_time`.
+    BacklogWaitTime,
+}
+
+impl Setting {
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enabled => "audit_enabled",
+            Self::Failure => "audit_failure",
+            Self::RateLimit => "audit_rate_limit",
+            Self::BacklogLimit => "audit_backlog_limit",
+            Self::BacklogWaitTime => "audit_backlog_wait_time",
+        }
+    }
+
+    /// Its value among the settings.
+    pub fn get(self, settings: &Settings) -> u32 {
+        match self {
+            Self::Enabled => settings.enabled as u32,
+            Self::Failure => settings.failure,
+            Self::RateLimit => settings.rate_limit,
+            Self::BacklogLimit => settings.backlog_limit,
+            Self::BacklogWaitTime => settings.backlog_wait_time,
+        }
+    }
+}
+
+/// A rule added or removed, or a setting changed, for the records that tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A rule was added.
+    Added(Rule),
+    /// A rule was removed.
+    Removed(Rule),
+    /// A setting got a new value; the old one is kept too.
+    Set {
+        /// Which.
+        setting: Setting,
+        /// Its value before.
+        old: u32,
+        /// Its value now.
+        new: u32,
+    },
+}
+
+/// Rules in the order in which they are matched, and the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    settings: Settings,
+}
+
+impl RuleSet {
+    /// A set without rules.
+    pub fn new(settings: Settings) -> Self {
+        Self { rules: Vec::new(), settings }
+    }
+
+    /// The rules in the order of matching: within one list, the first that matches decides.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// The rules as the kernel lists them (`audit_list_rules`): list by list, each in order.
+    pub fn listed(&self) -> impl Iterator<Item = &Rule> {
+        List::ALL.into_iter().flat_map(|list| self.rules.iter().filter(move |rule| rule.list() == list))
+    }
+
+    /// Adds a rule last or first.
+    ///
+    /// # Errors
+    /// `EPERM` when locked; `EEXIST` if an equal rule is there and this one is to come last. (The kernel compares the
+    /// flag for the front too, and stored rules have lost it, so a rule can be put in front again and again.)
+    /// `ENOENT` and others if the path of the rule cannot be watched, from `check_path`.
+    pub fn add(
+        &mut self,
+        rule: Rule,
+        prepend: bool,
+        check_path: impl FnOnce(&Rule) -> Result<(), Errno>,
+    ) -> Result<Change, Errno> {
+        self.unlocked()?;
+        if !prepend && self.rules.contains(&rule) {
+            return Err(Errno::EEXIST);
+        }
+        check_path(&rule)?;
+        if prepend {
+            self.rules.insert(0, rule.clone());
+        } else {
+            self.rules.push(rule.clone());
+        }
+        Ok(Change::Added(rule))
+    }
+
+    /// Deletes the first rule equal to this one.
+    ///
+    /// # Errors
+    /// `EPERM` when locked; `ENOENT` if there is none.
+    pub fn delete(&mut self, rule: &Rule) -> Result<Change, Errno> {
+        self.unlocked()?;
+        let at = self.rules.iter().position(|present| present == rule).ok_or(Errno::ENOENT)?;
+        Ok(Change::Removed(self.rules.remove(at)))
+    }
+
+    /// Deletes all rules, or those whose key contains `key`, as `auditctl -D -k` does.
+    ///
+    /// # Errors
+    /// `EPERM` when locked.
+    pub fn delete_all(&mut self, key: Option<&[u8]>) -> Result<Vec<Change>, Errno> {
+        self.unlocked()?;
+        let named = |rule: &Rule| match key {
+            None => true,
+            Some(key) => rule.key_contains(key),
+        };
+        let (removed, kept) = std::mem::take(&mut self.rules).into_iter().partition(named);
+        self.rules = kept;
+        let removed: Vec<Rule> = removed;
+        Ok(removed.into_iter().map(Change::Removed).collect())
+    }
+
+    /// Gives a setting a value.
+    ///
+    /// # Errors
+    /// `EPERM` when locked; `EINVAL` for a value out of range.
+    pub fn set(&mut self, setting: Setting, value: u32) -> Result<Change, Errno> {
+        self.unlocked()?;
+        let old = setting.get(&self.settings);
+        match setting {
+            Setting::Enabled => self.settings.enabled = Enabled::from_number(value).ok_or(Errno::EINVAL)?,
+            Setting::Failure if value > 2 => return Err(Errno::EINVAL),
+            Setting::Failure => self.settings.failure = value,
+            Setting::RateLimit => self.settings.rate_limit = value,
+            Setting::BacklogLimit => self.settings.backlog_limit = value,
+            Setting::BacklogWaitTime => self.settings.backlog_wait_time = value,
+        }
+        Ok(Change::Set { setting, old, new: value })
+    }
+
+    fn unlocked(&self) -> Result<(), Errno> {
+        if self.settings.enabled == Enabled::Locked { Err(Errno::EPERM) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audit_rules::{Command, NoHost, parse_words};
+
+    use super::*;
+
+    const SETTINGS: Settings =
+        Settings { enabled: Enabled::On, failure: 1, rate_limit: 0, backlog_limit: 64, backlog_wait_time: 60000 };
+
+    fn rule(line: &str) -> Rule {
+        let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        match parse_words(&words, &NoHost).unwrap().remove(0) {
+            Command::Add { rule, .. } => rule,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn anywhere(_: &Rule) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn set(lines: &[&str]) -> RuleSet {
+        let mut set = RuleSet::new(SETTINGS);
+        for line in lines {
+            set.add(rule(line), false, anywhere).unwrap();
+        }
+        set
+    }
+
+    #[test]
+    fn a_rule_exists_once_at_the_end_and_any_number_of_times_in_front() {
+        let (a, b) = ("-w /a -p r -k one", "-w /b -p r -k two");
+        let mut set = set(&[a, b]);
+        assert_eq!(set.add(rule(a), false, anywhere), Err(Errno::EEXIST));
+        set.add(rule(b), true, anywhere).unwrap();
+        assert_eq!(set.rules(), [rule(b), rule(a), rule(b)]);
+        set.delete(&rule(b)).unwrap();
+        assert_eq!(set.rules(), [rule(a), rule(b)]);
+        assert_eq!(set.delete(&rule("-w /c -p r")), Err(Errno::ENOENT));
+    }
+
+    #[test]
+    fn rules_are_listed_list_by_list() {
+        let (exit, user, task) = ("-w /a -p r", "-a always,user -F uid=0", "-a never,task");
+        let set = set(&[exit, task, user]);
+        let listed: Vec<&Rule> = set.listed().collect();
+        assert_eq!(listed, [&rule(user), &rule(task), &rule(exit)]);
+    }
+
+    #[test]
+    fn all_rules_go_or_those_whose_key_contains_the_text() {
+        let mut set = set(&["-w /a -p r -k one", "-w /b -p r -k two", "-w /c -p r"]);
+        assert_eq!(set.delete_all(Some(b"w")).unwrap(), [Change::Removed(rule("-w /b -p r -k two"))]);
+        assert_eq!(set.delete_all(None).unwrap().len(), 2);
+        assert!(set.rules().is_empty());
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_watched_keeps_its_rule_out() {
+        let mut set = set(&[]);
+        assert_eq!(set.add(rule("-w /a/b -p r"), false, |_| Err(Errno::ENOENT)), Err(Errno::ENOENT));
+        assert!(set.rules().is_empty());
+    }
+
+    #[test]
+    fn nothing_changes_once_it_is_locked() {
+        let mut set = set(&["-w /a -p r"]);
+        assert_eq!(set.set(Setting::Enabled, 3), Err(Errno::EINVAL));
+        assert_eq!(set.set(Setting::Failure, 3), Err(Errno::EINVAL));
+        let change = Change::Set { setting: Setting::Enabled, old: 1, new: 2 };
+        assert_eq!(set.set(Setting::Enabled, 2), Ok(change));
+        assert_eq!(set.set(Setting::Enabled, 0), Err(Errno::EPERM));
+        assert_eq!(set.set(Setting::RateLimit, 5), Err(Errno::EPERM));
+        assert_eq!(set.add(rule("-w /b -p r"), false, anywhere), Err(Errno::EPERM));
+        assert_eq!(set.delete(&rule("-w /a -p r")), Err(Errno::EPERM));
+        assert_eq!(set.delete_all(None), Err(Errno::EPERM));
+        assert_eq!(set.rules().len(), 1);
+    }
+}
