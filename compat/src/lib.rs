@@ -4,5 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod interpret;
+pub mod netlink;
 pub mod record;
