@@ -11,8 +11,8 @@ pub(super) const AUDITCTL: &str = "/sbin/auditctl";
 /// The original daemon.
 pub(super) const AUDITD: &str = "/sbin/auditd";
 
-/// Whoever uses the kernel's one audit holds this file's lock; tests may.
-const LOCK: &str = "/run/lock/ebpfauditd-audit.lock";
+/// Whoever uses the kernel's one audit holds the lock of this file of the temporary directory: the tests do, too.
+const LOCK: &str = "ebpfauditd-tests.lock";
 
 /// The lock on the kernel's audit.
 #[derive(Debug)]
@@ -23,8 +23,7 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock; an error when somebody else holds it.
     pub(super) fn take() -> Result<Self> {
-        let path =
-            std::env::var_os("EBPFAUDITD_AUDIT_LOCK").map_or_else(|| PathBuf::from(LOCK), PathBuf::from);
+        let path = std::env::temp_dir().join(LOCK);
         let file = File::options()
             .create(true)
             .append(true)

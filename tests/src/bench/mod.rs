@@ -7,6 +7,7 @@
 //! Whether a task carries an audit context is decided when it is forked (`audit_alloc` in `kernel/auditsc.c`):
 //! not while audit was never enabled, nor while a `task,never` rule is loaded. So "nothing" and ours are measured
 //! on tasks forked under such a rule, the original on tasks forked without one, as it runs in the field.
+#![allow(clippy::cast_precision_loss)] // counts and nanoseconds lie far below 2^53
 
 mod budget;
 mod interrupt;
@@ -45,7 +46,7 @@ pub(crate) fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
-        Ok(Invocation::Run(options)) => match run(&options) {
+        Ok(Invocation::Run(mut options)) => match options.find_ours().and_then(|()| run(&options)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 complain(&format!("bench: {error:#}"));

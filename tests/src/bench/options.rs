@@ -61,6 +61,8 @@ pub(super) struct Options {
     pub(super) parts: Vec<Part>,
     /// Our daemon and our auditctl; none with `--without-ours`.
     pub(super) ours: Option<Programs>,
+    /// Compare with ours; `--without-ours` says no.
+    pub(super) with_ours: bool,
     /// Parent of the scratch directory.
     pub(super) directory: PathBuf,
     /// Where to write the Markdown report.
@@ -90,6 +92,17 @@ impl Options {
     pub(super) fn wants(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
+
+    /// Finds our two programs, unless they are not wanted.
+    pub(super) fn find_ours(&mut self) -> Result<()> {
+        if self.with_ours {
+            self.ours = Some(Programs {
+                daemon: ours("EBPFAUDITD", "ebpfauditd")?,
+                control: ours("AUDITCTL", "auditctl")?,
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Parses the arguments after the program's name.
@@ -99,17 +112,17 @@ pub(super) fn parse(words: &[OsString]) -> Result<Invocation> {
         quick: false,
         parts: Vec::new(),
         ours: None,
+        with_ours: true,
         directory: PathBuf::from("/var/tmp"),
         write: None,
     };
-    let mut with_ours = true;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let mut value = || words.next().with_context(|| format!("{} needs a value", word.display()));
         match word.to_str() {
             Some("--help" | "-h") => return Ok(Invocation::Help),
             Some("--quick") => options.quick = true,
-            Some("--without-ours") => with_ours = false,
+            Some("--without-ours") => options.with_ours = false,
             Some("--rounds") => {
                 options.rounds = value()?
                     .to_str()
@@ -133,12 +146,6 @@ pub(super) fn parse(words: &[OsString]) -> Result<Invocation> {
     }
     if options.rounds == 0 {
         options.rounds = if options.quick { 3 } else { 7 };
-    }
-    if with_ours {
-        options.ours = Some(Programs {
-            daemon: ours("EBPFAUDITD", "ebpfauditd")?,
-            control: ours("AUDITCTL", "auditctl")?,
-        });
     }
     Ok(Invocation::Run(options))
 }

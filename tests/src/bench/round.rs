@@ -278,6 +278,7 @@ mod tests {
             quick: true,
             parts: vec![Part::Null, Part::Open],
             ours: None,
+            with_ours: false,
             directory: "/".into(),
             write: None,
         };

@@ -123,7 +123,7 @@ fn run(subject: Subject, options: &Options, scratch: &Scratch, rate: u64, millis
     running.stop()?;
     let counted = log::count(&scratch.log())?;
     if counted.details < counted.events * DETAILS || counted.events == 0 {
-        bail!("{subject:?}: {} opens gave {counted:?}, not four records each", produced);
+        bail!("{subject:?}: {produced} opens gave {counted:?}, not four records each");
     }
     scratch.clear_log()?;
     // The log's time stamp is of the coarse clock and may lie up to a tick before the truth.

@@ -135,10 +135,11 @@ fn paced(millis: u64, rate: u64, path: &CString) -> Result<[u64; 3]> {
         // Due by now; unpaced: the next few, so that the clock is not read for each.
         let due = if rate == 0 { made + 16 } else { rate.saturating_mul(now / 1000) / 1_000_000 + 1 };
         // A workload that was held up does not make up for it in one long burst without a look at the clock.
-        for _ in made..due.min(made + 64) {
+        let burst = due.saturating_sub(made).min(64);
+        for _ in 0..burst {
             open_and_close(path)?;
-            made += 1;
         }
+        made += burst;
     }
 }
 
