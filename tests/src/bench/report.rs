@@ -173,8 +173,8 @@ pub(super) fn markdown(machine: &Machine, options: &Options, results: &Results) 
          - null syscall: `umask`, per call, in a loop; like open+close by the thread's CPU time. \"30 rules naming it\": `-S umask -F uid=` 30 users who do not \
          exist.\n\
          - \"1 rule\", \"30 rules\", \"300 rules\" name other syscalls (ids, pipes, ...) whose records need nothing \
-         from the moment of entry; \"mixed\" are 30 rules over exec, connect, signals, modules, ..., as administrators \
-         write them, which need a look at entry as well. None matches.\n\
+         but what is there when they return; \"mixed\" are 30 rules over exec, connect, signals, modules, ..., as \
+         administrators write them, some of which need further hooks. None matches.\n\
          - execl loop: a process that executes itself; every execution is matched and recorded.\n\
          - to disk: opens of one file, matched by `-S openat -F uid=... -F success=1`, four enriched records each, \
          counted in the log. Kernel audit makes the workload wait when its backlog is full (`-b 8192`, \

@@ -14,7 +14,7 @@ pub(super) const KEY: &str = "bench-matched";
 /// Users that do not exist: rules for them match nothing.
 const FIRST_STRANGER: u32 = 2_000_000;
 
-/// Syscalls whose records need nothing from the moment of entry.
+/// Syscalls whose records need nothing but what is there when they return.
 const PLAIN: [&str; 15] = [
     "setuid",
     "setgid",
@@ -33,8 +33,7 @@ const PLAIN: [&str; 15] = [
     "setsid",
 ];
 
-/// What administrators watch: among it addresses, exec arguments and targets of signals, which have to be taken while
-/// the syscall runs.
+/// What administrators watch: among it execs and targets of signals, whose facts are gone by the time of the return.
 const MIXED: [&str; 15] = [
     "execve",
     "execveat",
@@ -58,7 +57,7 @@ const MIXED: [&str; 15] = [
 pub(super) enum RuleSet {
     /// So many rules, none of which names what is measured and none of which matches.
     Unrelated(u16),
-    /// 30 unrelated rules over syscalls that need a look at entry too.
+    /// 30 unrelated rules over syscalls some of which need more than a look at their return.
     Mixed,
     /// 30 rules that name the null syscall; none matches.
     Named,
