@@ -63,15 +63,14 @@ pub(crate) fn main() -> ExitCode {
 /// Measures everything that was asked for and prints the tables.
 fn run(options: &Options) -> Result<()> {
     interrupt::install()?;
-    let machine = process::Machine::read()?;
     let progress = Progress { terminal: std::io::stderr().is_terminal() };
-    let results = {
+    let (machine, results) = {
         // Declared in this order so that on every way out the daemon stops first, then the kernel's audit state
         // is put back, then the lock goes.
         let _lock = kernel::Lock::take()?;
         let _restore = kernel::Restore::new()?;
         let scratch = scratch::Scratch::new(&options.directory)?;
-        round::measure(options, &scratch, &progress)?
+        (process::Machine::read()?, round::measure(options, &scratch, &progress)?)
     };
     progress.clear();
     let text = report::text(&machine, options, &results);

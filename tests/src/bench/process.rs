@@ -4,6 +4,8 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
+use super::kernel::Control;
+
 /// CPU time of a process, all its threads, in nanoseconds: the sum of `/proc/PID/task/*/schedstat`, whose first
 /// number is the time on the CPU (`Documentation/scheduler/sched-stats.rst`). `/proc/PID/stat` counts in ticks of
 /// 10 ms. A thread that has ended is no longer counted; neither daemon ends threads while it records.
@@ -61,6 +63,8 @@ pub(super) struct Machine {
     pub(super) processor: String,
     /// CPUs on which this program may run.
     pub(super) processors: usize,
+    /// What the original calls itself: `auditctl version 3.0.9`.
+    pub(super) original: String,
 }
 
 impl Machine {
@@ -74,7 +78,8 @@ impl Machine {
             .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
             .map_or_else(|| "unknown processor".to_owned(), |(_, name)| name.to_owned());
         let processors = std::thread::available_parallelism().context("counting CPUs")?.get();
-        Ok(Self { kernel: kernel.trim().to_owned(), processor, processors })
+        let original = Control::original().run(&["-v"])?.trim().to_owned();
+        Ok(Self { kernel: kernel.trim().to_owned(), processor, processors, original })
     }
 }
 

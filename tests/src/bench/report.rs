@@ -114,12 +114,13 @@ fn promises(results: &Results) -> Table {
 fn setting(machine: &Machine, options: &Options) -> String {
     format!(
         "Kernel {}, {}, {} CPUs. {} rounds in turns{}; medians [smallest..largest]. The workload is pinned to CPU 0, \
-         the daemons are not pinned. The original is Debian's auditd.",
+         the daemons are not pinned. The original is Debian's auditd ({}).",
         machine.kernel,
         machine.processor,
         machine.processors,
         options.rounds,
-        if options.quick { ", short loops (--quick)" } else { "" }
+        if options.quick { ", short loops (--quick)" } else { "" },
+        machine.original
     )
 }
 
