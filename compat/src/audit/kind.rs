@@ -35,3 +35,5 @@ pub const COUNTERS: u16 = 0xEB00;
 pub const PLAN: u16 = 0xEB01;
 /// Several requests that take effect together or not at all; see [`crate::control::batch`].
 pub const BATCH: u16 = 0xEB02;
+/// Delete all rules, or those whose joined key contains the payload, if there is one.
+pub const DELETE_ALL: u16 = 0xEB03;

@@ -214,7 +214,7 @@ impl Audit for AuditSocket {
                     complete |= Data::of(kind) == Data::One;
                 }
                 record if is_record(record) => {
-                    self.early.push_back((record, self.buffer[HEADER_SIZE..length].to_vec()))
+                    self.early.push_back((record, self.buffer[HEADER_SIZE..length].to_vec()));
                 }
                 // Late answers to a request that was given up.
                 _ => {}
