@@ -8,6 +8,15 @@ use crate::stage::Stage;
 /// Login uid of the first case; each case has its own, so that each rule matches one case only.
 const FIRST_AUID: u32 = 41_000;
 
+/// Which of our engines the plan must give a case's rules to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The programs on the kernel's tracepoints.
+    Tracepoint,
+    /// The kernel's own audit, because the records hold what only it knows.
+    KernelAudit,
+}
+
 /// One action, written once, that is recorded under each engine.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
@@ -20,6 +29,8 @@ pub struct Case {
     pub events: usize,
     /// What is done.
     pub act: fn(&mut Stage) -> Result<()>,
+    /// Who records it on our side.
+    pub engine: Engine,
     /// Fields, by type of record and name, in which any two runs must differ, beyond what [`crate::normal`] knows.
     pub ignored: &'static [(&'static str, &'static str)],
 }
@@ -32,7 +43,13 @@ impl Case {
         events: usize,
         act: fn(&mut Stage) -> Result<()>,
     ) -> Self {
-        Self { name, rules, events, act, ignored: &[] }
+        Self { name, rules, events, act, engine: Engine::Tracepoint, ignored: &[] }
+    }
+
+    /// The case with rules that only the kernel's audit can serve.
+    #[must_use]
+    pub const fn by_kernel_audit(self) -> Self {
+        Self { engine: Engine::KernelAudit, ..self }
     }
 
     /// The case with these fields left out of the comparison.
@@ -74,6 +91,7 @@ pub fn all() -> impl Iterator<Item = (u32, &'static Case)> {
         action::memory::CASES,
         action::file::CASES,
         action::filter::CASES,
+        action::watch::CASES,
     ];
     (FIRST_AUID..).zip(families.into_iter().flatten())
 }

@@ -99,7 +99,8 @@ pub const CASES: &[Case] = &[
         stage.end()?;
         anyhow::ensure!(refused == [true; 3], "a call was allowed");
         Ok(())
-    }),
+    })
+    .by_kernel_audit(),
     Case::new("filter-exclude", &["-S getpriority", "-a always,exclude -F msgtype=PROCTITLE"], 1, |stage| {
         ask(stage, &[0x1234])
     }),

@@ -11,3 +11,4 @@ pub mod process;
 pub mod signal;
 pub mod system;
 pub mod trace;
+pub mod watch;

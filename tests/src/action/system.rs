@@ -38,15 +38,19 @@ pub const CASES: &[Case] = &[
         let result = syscall!(libc::SYS_adjtimex, &mut timex[..]);
         stage.end()?;
         result.context("adjtimex").map(drop)
-    }),
+    })
+    .by_kernel_audit(),
     Case::new("adjtimex-eperm", &["-S adjtimex"], 1, |stage| {
         let timex = timex(ADJ_FREQUENCY, [0, 65536, 0]);
         unprivileged(stage, || syscall!(libc::SYS_adjtimex, &timex))
-    }),
-    Case::new("adjtimex-frequency", &["-S adjtimex"], 1, |stage| frequency(stage, libc::SYS_adjtimex, &[])),
+    })
+    .by_kernel_audit(),
+    Case::new("adjtimex-frequency", &["-S adjtimex"], 1, |stage| frequency(stage, libc::SYS_adjtimex, &[]))
+        .by_kernel_audit(),
     Case::new("clock_adjtime-frequency", &["-S clock_adjtime"], 1, |stage| {
         frequency(stage, libc::SYS_clock_adjtime, &[libc::CLOCK_REALTIME])
-    }),
+    })
+    .by_kernel_audit(),
     Case::new("adjtimex-step", &["-S adjtimex"], 1, |stage| {
         // One nanosecond: nobody notices, and the record tells the exact value.
         let mut timex = timex(ADJ_SETOFFSET | ADJ_NANO, [0; 3]);
@@ -55,7 +59,8 @@ pub const CASES: &[Case] = &[
         let result = syscall!(libc::SYS_adjtimex, &mut timex[..]);
         stage.end()?;
         result.context("adjtimex").map(drop)
-    }),
+    })
+    .by_kernel_audit(),
     Case::new("sethostname", &["-S sethostname"], 1, |stage| {
         syscall!(libc::SYS_unshare, libc::CLONE_NEWUTS).context("unshare")?;
         stage.begin()?;
@@ -128,7 +133,8 @@ pub const CASES: &[Case] = &[
     Case::new("ioctl", &["-S ioctl"], 1, |stage| failing(stage, || syscall!(libc::SYS_ioctl, 77, 0x5401, 0))),
     Case::new("io_uring_setup", &["-S io_uring_setup"], 1, |stage| {
         failing(stage, || syscall!(libc::SYS_io_uring_setup, 0, 0))
-    }),
+    })
+    .by_kernel_audit(),
     Case::new("seccomp", &["-S seccomp"], 1, |stage| {
         failing(stage, || syscall!(libc::SYS_seccomp, 99, 0, 0))
     }),
