@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use compat::audit::kind;
+use compat::control::{ControlSocket, socket_path};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -112,6 +114,14 @@ impl<'a> Daemon<'a> {
             Side::Ours => Command::new(ours("auditctl")?),
         };
         run(command.args(words).env("EBPFAUDITD_RUN_DIR", self.path("run")), LIMIT)
+    }
+
+    /// What our daemon counted: lines of `name value`.
+    pub fn counters(&self) -> Result<String> {
+        let path = socket_path(&self.path("run"));
+        let mut socket = ControlSocket::connect(&path).with_context(|| path.display().to_string())?;
+        let text = socket.text(kind::COUNTERS).context("asking for the counters")?;
+        String::from_utf8(text).context("the counters are not UTF-8")
     }
 
     /// Sends a user message and waits until it stands in the log: what was recorded before it stands there too.
