@@ -127,22 +127,22 @@ struct ea_item {
 };
 
 enum ea_item_type {
-	EA_ITEM_TTY = 1,           /* bytes */
-	EA_ITEM_EXE = 2,           /* path components, leaf first, each with a NUL */
-	EA_ITEM_CWD = 3,           /* path components */
-	EA_ITEM_PROCTITLE = 4,     /* struct ea_proctitle's bytes as read, see flags */
-	EA_ITEM_NAME = 5,          /* struct ea_inode, then the text of the name */
-	EA_ITEM_SOCKADDR = 6,      /* bytes */
-	EA_ITEM_ARGUMENTS = 7,     /* first bytes of the argument area */
-	EA_ITEM_TARGET = 8,        /* struct ea_target */
-	EA_ITEM_FD_PAIR = 9,       /* two s32 */
-	EA_ITEM_CAPSET = 10,       /* struct ea_capset */
-	EA_ITEM_EXEC = 11,         /* struct ea_exec */
-	EA_ITEM_INTERP = 12,       /* text of the interpreter's name of a script */
-	EA_ITEM_MODULE = 13,       /* text */
-	EA_ITEM_CLOCK = 14,        /* s64: CLOCK_TAI - CLOCK_MONOTONIC after the call, ns */
-	EA_ITEM_MMAP = 15,         /* two u32: fd, flags */
-	EA_ITEM_OPENAT2 = 16,      /* three u64: flags, mode, resolve */
+	EA_ITEM_TTY = 1,       /* bytes */
+	EA_ITEM_EXE = 2,       /* path components, leaf first, each with a NUL */
+	EA_ITEM_CWD = 3,       /* path components */
+	EA_ITEM_PROCTITLE = 4, /* bytes as read; flags: length of the argument area, 128 at most */
+	EA_ITEM_NAME = 5,      /* struct ea_inode, then the text of the name */
+	EA_ITEM_SOCKADDR = 6,  /* bytes */
+	EA_ITEM_ARGUMENTS = 7, /* first bytes of the argument area */
+	EA_ITEM_TARGET = 8,    /* struct ea_target */
+	EA_ITEM_FD_PAIR = 9,   /* two s32 */
+	EA_ITEM_CAPSET = 10,   /* struct ea_capset */
+	EA_ITEM_EXEC = 11,     /* struct ea_exec */
+	EA_ITEM_INTERP = 12,   /* text of the interpreter's name of a script */
+	EA_ITEM_MODULE = 13,   /* text */
+	EA_ITEM_CLOCK = 14,    /* s64: CLOCK_TAI - CLOCK_MONOTONIC after the call, ns */
+	EA_ITEM_MMAP = 15,     /* two u32: fd, flags */
+	EA_ITEM_OPENAT2 = 16,  /* three u64: flags, mode, resolve */
 	EA_ITEM_TARGETS_MORE = 17, /* u32: targets that did not fit */
 };
 
@@ -252,7 +252,6 @@ enum ea_family {
 #define EA_NEED_CREDENTIALS 1
 #define EA_NEED_PARENT      2
 #define EA_NEED_EXE         4
-#define EA_NEED_ADDRESS     8
 #define EA_NEED_LOGIN       16
 
 /* Value of the index: one per (generation, arch, syscall). */
@@ -279,9 +278,6 @@ enum ea_op {
 	EA_OP_GROUP_NE,
 	EA_OP_TRUE,
 	EA_OP_FALSE,
-	EA_OP_NE_SET,    /* as NE, false when the value is EA_NO_FAMILY */
-	EA_OP_OPEN_PERM, /* operand: perm= bits; decides by the flags of open, kernel
-			    audit_match_perm */
 };
 
 #define EA_STEP_LAST  1 /* true here means: the rule matches */

@@ -13,5 +13,6 @@
 #include "exec.bpf.h"
 #include "net.bpf.h"
 #include "syscall.bpf.h"
+#include "probe.bpf.h"
 
 char ea_license[] SEC("license") = "Dual BSD/GPL";

@@ -104,6 +104,8 @@ __noinline int emit__name(u32 which, u64 inode_at, u64 text, u32 flags)
 			READ(to->ctime, inode, i_ctime_sec);
 		if (field_exists(struct inode, i_ctime_nsec))
 			READ(to->ctime_nsec, inode, i_ctime_nsec);
+		/* the highest bit is a mark of multigrain timestamps (I_CTIME_QUERIED) */
+		to->ctime_nsec &= 0x7fffffff;
 		READ(sb, inode, i_sb);
 		word = 0;
 		READ(word, sb, s_dev);

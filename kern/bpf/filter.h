@@ -119,14 +119,6 @@ static long filter__step(u32 round, struct ea_search *search)
 	case EA_OP_TRUE:
 		is = 1;
 		break;
-	case EA_OP_OPEN_PERM:
-		/* ACC_MODE of include/linux/fs.h: O_RDONLY r, O_WRONLY w, the others both */
-		value &= 3;
-		is = operand & (value == 0 ? 4 : value == 1 ? 2 : 6);
-		break;
-	case EA_OP_NE_SET:
-		is = value != EA_NO_FAMILY && value != operand;
-		break;
 	default:
 		is = 0;
 		break;

@@ -151,7 +151,7 @@ __noinline int syscall__emit_task(u32 which)
 	struct mm_struct *mm = task->mm;
 	struct signal_struct *signal;
 	struct tty_struct *tty;
-	u64 start, length;
+	u64 start, length, area;
 
 	if (!frame)
 		return 0;
@@ -166,21 +166,23 @@ __noinline int syscall__emit_task(u32 which)
 		return 0;
 	path__emit(which, EA_ITEM_EXE);
 	start = mm->arg_start;
-	length = mm->arg_end - start;
+	length = area = mm->arg_end - start;
 	/* get_cmdline: when the area's last byte was overwritten, it goes on into the environment
 	 */
-	if (length && length < EA_PROCTITLE_MAX) {
+	if (area && area < EA_PROCTITLE_MAX) {
 		u8 last = 0;
 
-		bpf_probe_read_user(&last, 1, (void *)(start + length - 1));
+		bpf_probe_read_user(&last, 1, (void *)(start + area - 1));
 		if (last)
 			length = mm->env_end - start;
 	}
 	if (length > EA_PROCTITLE_MAX)
 		length = EA_PROCTITLE_MAX;
+	if (area > EA_PROCTITLE_MAX)
+		area = EA_PROCTITLE_MAX;
 	if (length)
-		emit__user_bytes(frame, EA_ITEM_PROCTITLE, mm->arg_end - start < EA_PROCTITLE_MAX,
-				 (void *)start, (u32)length, EA_PROCTITLE_MAX);
+		emit__user_bytes(frame, EA_ITEM_PROCTITLE, (u32)area, (void *)start, (u32)length,
+				 EA_PROCTITLE_MAX);
 	return 0;
 }
 

@@ -32,8 +32,6 @@ pub const NEED_CREDENTIALS: u16 = 1;
 pub const NEED_PARENT: u16 = 2;
 /// `EA_NEED_EXE`
 pub const NEED_EXE: u16 = 4;
-/// `EA_NEED_ADDRESS`
-pub const NEED_ADDRESS: u16 = 8;
 /// `EA_NEED_LOGIN`
 pub const NEED_LOGIN: u16 = 16;
 /// `EA_PATH_DELETED`
@@ -337,15 +335,11 @@ pub enum Op {
     True = 14,
     /// `EA_OP_FALSE`
     False = 15,
-    /// `EA_OP_NE_SET`
-    NeSet = 16,
-    /// `EA_OP_OPEN_PERM`
-    OpenPerm = 17,
 }
 
 impl Op {
     /// Every variant, in order of number.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 16] = [
         Self::Eq,
         Self::Ne,
         Self::Lt,
@@ -362,8 +356,6 @@ impl Op {
         Self::GroupNe,
         Self::True,
         Self::False,
-        Self::NeSet,
-        Self::OpenPerm,
     ];
 
     /// The variant of a number.

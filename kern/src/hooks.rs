@@ -76,6 +76,9 @@ pub const HOOKS: [HookInfo; 5] = [
     },
 ];
 
+/// The program that is loaded to learn whether the kernel has BPF trampolines, and a function to load it for.
+pub const TRAMPOLINE_PROBE: (&str, &str) = ("ea_probe_fentry", "vfs_open");
+
 impl Hook {
     /// The hook's line of the table.
     pub fn info(self) -> &'static HookInfo {
@@ -93,6 +96,7 @@ mod tests {
         let object = aya_obj::Object::parse(crate::OBJECT).unwrap();
         let mut theirs: Vec<_> = object.programs.keys().cloned().collect();
         let mut ours: Vec<_> = HOOKS.iter().map(|info| info.program.to_owned()).collect();
+        ours.push(TRAMPOLINE_PROBE.0.to_owned());
         theirs.sort();
         ours.sort();
         assert_eq!(ours, theirs);

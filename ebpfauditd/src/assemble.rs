@@ -1,0 +1,553 @@
+//! Events of the kernel side into records, worded as the kernel words them (`kernel/auditsc.c`).
+
+use compat::record::quote;
+use compat::record::{Event, MessageType};
+use kern::abi::{self, Family, ItemKind, Record};
+use zerocopy::FromBytes;
+
+use crate::decode::{Captured, NameItem, PathItem, items};
+use crate::engine::ebpf::Generation;
+use crate::execve;
+use crate::late::{FileCapabilities, Late, Root};
+use crate::lower::is_excluded;
+use crate::text::{self, capabilities, decimal, device, field, hex, octal, signed, until_nul, word};
+
+/// Targets of one OBJ_PID block (`AUDIT_AUX_PIDS`).
+const TARGET_BLOCK: usize = 16;
+/// Every capability up to `CAP_CHECKPOINT_RESTORE` (`CAP_FULL_SET`).
+const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
+
+/// How a name takes part in a syscall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NameType {
+    Normal,
+    Parent,
+    Create,
+    Unknown,
+}
+
+impl NameType {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Normal => "NORMAL",
+            Self::Parent => "PARENT",
+            Self::Create => "CREATE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// Writes records; keeps what was looked up late, and buffers.
+#[derive(Debug)]
+pub struct Assembler {
+    late: Late,
+    own_mount_namespace: u32,
+    exe: Vec<u8>,
+    cwd: Vec<u8>,
+    absolute: Vec<u8>,
+    clock: Option<i64>,
+}
+
+impl Assembler {
+    /// An assembler for events of this machine.
+    pub fn new() -> Self {
+        Self {
+            late: Late::default(),
+            own_mount_namespace: own_mount_namespace(),
+            exe: Vec::new(),
+            cwd: Vec::new(),
+            absolute: Vec::new(),
+            clock: tai_offset(),
+        }
+    }
+
+    /// Writes the records of `captured` into `event`, whose stamp is set.
+    pub fn assemble(&mut self, captured: &Captured<'_>, generation: &Generation, event: &mut Event) {
+        let head = captured.head;
+        write_path(&mut self.exe, captured.exe);
+        write_path(&mut self.cwd, captured.cwd);
+        let names = captured.names.iter().flatten().filter(|name| {
+            name.inode.magic == 0 || !generation.hidden_filesystems.contains(&name.inode.magic)
+        });
+        let count = names.clone().count();
+        self.syscall(captured, generation, count, event);
+        if !is_excluded(head.excluded, Record::BprmFcaps) {
+            self.bprm_fcaps(captured, event);
+        }
+        self.special(captured, event);
+        if let Some(address) = captured.sockaddr
+            && !is_excluded(head.excluded, Record::Sockaddr)
+        {
+            event.begin(MessageType::SOCKADDR);
+            word(event.body_mut(), "saddr=");
+            quote::hex(event.body_mut(), address);
+        }
+        if !is_excluded(head.excluded, Record::ObjPid) {
+            targets(captured, event);
+        }
+        if captured.cwd.is_some() && !is_excluded(head.excluded, Record::Cwd) {
+            event.begin(MessageType::CWD);
+            word(event.body_mut(), "cwd=");
+            quote::untrusted(event.body_mut(), &self.cwd);
+        }
+        if !is_excluded(head.excluded, Record::Path) {
+            for (number, name) in names.enumerate() {
+                self.path(captured, number, name, event);
+            }
+        }
+        if !is_excluded(head.excluded, Record::Proctitle) {
+            event.begin(MessageType::PROCTITLE);
+            word(event.body_mut(), "proctitle=");
+            quote::untrusted(event.body_mut(), proctitle(captured.proctitle));
+        }
+        if !is_excluded(head.excluded, Record::Eoe) {
+            event.begin(MessageType::EOE);
+        }
+    }
+
+    fn syscall(&self, captured: &Captured<'_>, generation: &Generation, items: usize, event: &mut Event) {
+        let head = captured.head;
+        event.begin(MessageType::SYSCALL);
+        let out = event.body_mut();
+        word(out, "arch=");
+        hex(out, u64::from(head.arch));
+        field(out, "syscall", head.nr);
+        if head.personality != 0 {
+            word(out, " per=");
+            hex(out, u64::from(head.personality));
+        }
+        if head.has_exit != 0 {
+            word(out, if head.success != 0 { " success=yes exit=" } else { " success=no exit=" });
+            signed(out, head.exit);
+        }
+        for (name, value) in [" a0=", " a1=", " a2=", " a3="].iter().zip(head.args) {
+            word(out, name);
+            hex(out, value);
+        }
+        field(out, "items", items as u32);
+        field(out, "ppid", head.ppid);
+        field(out, "pid", head.pid);
+        field(out, "auid", head.auid);
+        field(out, "uid", head.uid);
+        field(out, "gid", head.gid);
+        field(out, "euid", head.euid);
+        field(out, "suid", head.suid);
+        field(out, "fsuid", head.fsuid);
+        field(out, "egid", head.egid);
+        field(out, "sgid", head.sgid);
+        field(out, "fsgid", head.fsgid);
+        word(out, " tty=");
+        out.extend_from_slice(if captured.tty.is_empty() { b"(none)" } else { captured.tty });
+        field(out, "ses", head.ses);
+        word(out, " comm=");
+        quote::untrusted(out, until_nul(&head.comm));
+        word(out, " exe=");
+        if captured.exe.is_some() {
+            quote::untrusted(out, &self.exe);
+        } else {
+            word(out, "(null)");
+        }
+        word(out, " key=");
+        match generation.keys.get(head.rule as usize).and_then(Option::as_deref) {
+            Some(key) => quote::untrusted(out, key),
+            None => word(out, "(null)"),
+        }
+    }
+
+    /// The records that a family has of its own, and FD_PAIR.
+    fn special(&mut self, captured: &Captured<'_>, event: &mut Event) {
+        let head = captured.head;
+        if let Some(exec) = captured.exec
+            && !is_excluded(head.excluded, Record::Execve)
+        {
+            execve::write(event, exec.argc, captured.arguments);
+        }
+        for (kind, _, body) in items(captured.items) {
+            match kind {
+                ItemKind::FdPair if !is_excluded(head.excluded, Record::FdPair) => {
+                    if let Ok(pair) = <[i32; 2]>::read_from_bytes(body) {
+                        event.begin(MessageType::FD_PAIR);
+                        let out = event.body_mut();
+                        word(out, "fd0=");
+                        signed(out, i64::from(pair[0]));
+                        word(out, " fd1=");
+                        signed(out, i64::from(pair[1]));
+                    }
+                }
+                ItemKind::Capset if !is_excluded(head.excluded, Record::Capset) => {
+                    if let Ok(set) = abi::Capset::read_from_bytes(body) {
+                        capset(head.pid, &set, event);
+                    }
+                }
+                ItemKind::Mmap if !is_excluded(head.excluded, Record::Mmap) => {
+                    if let Ok([fd, flags]) = <[u32; 2]>::read_from_bytes(body) {
+                        event.begin(MessageType::MMAP);
+                        let out = event.body_mut();
+                        word(out, "fd=");
+                        signed(out, i64::from(fd as i32));
+                        word(out, " flags=0x");
+                        hex(out, u64::from(flags));
+                    }
+                }
+                ItemKind::Module if !is_excluded(head.excluded, Record::KernModule) => {
+                    event.begin(MessageType::KERN_MODULE);
+                    word(event.body_mut(), "name=");
+                    quote::untrusted(event.body_mut(), if body.is_empty() { b"?" } else { body });
+                }
+                ItemKind::Openat2 if !is_excluded(head.excluded, Record::Openat2) => {
+                    if let Ok([flags, mode, resolve]) = <[u64; 3]>::read_from_bytes(body) {
+                        event.begin(MessageType::OPENAT2);
+                        let out = event.body_mut();
+                        // "0%llo": a zero prints as 00
+                        word(out, "oflag=0");
+                        plain_octal(out, flags);
+                        word(out, " mode=0");
+                        plain_octal(out, mode);
+                        word(out, " resolve=0x");
+                        hex(out, resolve);
+                    }
+                }
+                ItemKind::Clock => {
+                    if let Ok(after) = i64::read_from_bytes(body) {
+                        self.injected(after, head.excluded, event);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// TIME_INJOFFSET: how far the clock was moved, from what it stood at before.
+    fn injected(&mut self, after: i64, excluded: u32, event: &mut Event) {
+        /// Smaller steps are the reading's own error: the two clocks are read one after the other.
+        const NOISE: i64 = 10_000;
+        let before = self.clock.replace(after);
+        let Some(delta) = before.map(|before| after - before).filter(|delta| delta.abs() > NOISE) else {
+            return;
+        };
+        if is_excluded(excluded, Record::TimeInjoffset) {
+            return;
+        }
+        event.begin(MessageType::TIME_INJOFFSET);
+        let out = event.body_mut();
+        word(out, "sec=");
+        signed(out, delta.div_euclid(1_000_000_000));
+        word(out, " nsec=");
+        signed(out, delta.rem_euclid(1_000_000_000));
+    }
+
+    fn root(&self, head: &abi::Event) -> Root {
+        Root { process: (head.mnt_ns != self.own_mount_namespace).then_some(head.pid) }
+    }
+
+    fn path(&mut self, captured: &Captured<'_>, number: usize, name: &NameItem<'_>, event: &mut Event) {
+        let head = captured.head;
+        let root = self.root(head);
+        let text = self.name_text(captured, number, name);
+        let mut known = (name.flags & abi::NAME_NO_INODE == 0).then_some(*name.inode);
+        let kind = if name.flags & abi::NAME_PARENT != 0 {
+            NameType::Parent
+        } else if name.flags & abi::NAME_CREATE != 0 {
+            NameType::Create
+        } else {
+            NameType::Normal
+        };
+        let mut shown = text.clone();
+        if kind == NameType::Parent {
+            shown = text.map(|text| directory_part(&text).map_or_else(|| self.cwd.clone(), <[u8]>::to_vec));
+        }
+        if let Some(shown) = &shown {
+            self.absolute.clear();
+            if shown.first() != Some(&b'/') {
+                self.absolute.extend_from_slice(&self.cwd);
+                self.absolute.push(b'/');
+            }
+            self.absolute.extend_from_slice(shown);
+            if known.is_none() && !shown.is_empty() {
+                known = Late::inode(root, &self.absolute);
+            }
+        }
+        let file_capabilities = match &known {
+            Some(inode) if kind == NameType::Normal => {
+                // an exec's program may have been named in a way that only the kernel can follow
+                let path = if captured.exec.is_some() && inode.ino == head.exe_ino {
+                    &self.exe
+                } else {
+                    &self.absolute
+                };
+                self.late.capabilities(inode, root, path)
+            }
+            _ => FileCapabilities::default(),
+        };
+        let kind = if known.is_none() && kind == NameType::Normal { NameType::Unknown } else { kind };
+        event.begin(MessageType::PATH);
+        write_path_record(event.body_mut(), number, shown.as_deref(), known.as_ref(), kind, file_capabilities);
+    }
+
+    /// The text of a name: its own, or the one that an exec implies.
+    fn name_text(&mut self, captured: &Captured<'_>, number: usize, name: &NameItem<'_>) -> Option<Vec<u8>> {
+        let head = captured.head;
+        if name.flags & abi::NAME_LOADER != 0 {
+            let program = captured.names.iter().flatten().rfind(|name| name.inode.ino == head.exe_ino)?;
+            return self.late.interpreter(program.inode, self.root(head), &self.exe);
+        }
+        if let Some(interpreter) = captured.interpreter
+            && number == 1
+        {
+            return Some(interpreter.to_vec());
+        }
+        if name.flags & abi::NAME_NO_TEXT != 0 {
+            return None;
+        }
+        if head.family == Family::Execveat as u32 && captured.exec.is_some() {
+            return Some(execveat_name(name.text, head.args[0] as i32));
+        }
+        Some(name.text.to_vec())
+    }
+
+    /// BPRM_FCAPS, under the condition of `cap_bprm_creds_from_file` (`security/commoncap.c`, `nonroot_raised_pE`).
+    fn bprm_fcaps(&mut self, captured: &Captured<'_>, event: &mut Event) {
+        let Some(exec) = captured.exec else { return };
+        let root = self.root(captured.head);
+        let program =
+            captured.names.iter().flatten().find(|name| name.inode.ino == captured.head.exe_ino);
+        let file = program
+            .map(|name| self.late.capabilities(name.inode, root, &self.exe))
+            .unwrap_or_default();
+        let (before, after) = (&exec.before, &exec.after);
+        let gained = |old: u64, new: u64| new & !old != 0;
+        let full = after.effective & ALL_CAPABILITIES == ALL_CAPABILITIES;
+        let root_user = exec.after_uid == 0 || exec.after_euid == 0;
+        let setuid_root = exec.after_euid == 0 && exec.after_uid != 0;
+        let changed_user = exec.before_uid != exec.after_euid;
+        let raised = (gained(after.ambient, after.effective) && !(full && root_user))
+            || (setuid_root && !full)
+            || (!changed_user
+                && ((file.version != 0 && gained(before.permitted, after.permitted))
+                    || gained(before.ambient, after.ambient)));
+        if !raised {
+            return;
+        }
+        event.begin(MessageType::BPRM_FCAPS);
+        let out = event.body_mut();
+        word(out, "fver=");
+        hex(out, u64::from(file.version));
+        for (name, set) in [(" fp=", file.permitted), (" fi=", file.inheritable)] {
+            word(out, name);
+            capabilities(out, set);
+        }
+        field(out, "fe", u32::from(file.effective));
+        for (name, set) in [
+            (" old_pp=", before.permitted),
+            (" old_pi=", before.inheritable),
+            (" old_pe=", before.effective),
+            (" old_pa=", before.ambient),
+            (" pp=", after.permitted),
+            (" pi=", after.inheritable),
+            (" pe=", after.effective),
+            (" pa=", after.ambient),
+        ] {
+            word(out, name);
+            capabilities(out, set);
+        }
+        field(out, "frootid", file.root);
+    }
+}
+
+impl Default for Assembler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn own_mount_namespace() -> u32 {
+    std::fs::read_link("/proc/self/ns/mnt")
+        .ok()
+        .and_then(|link| link.to_str()?.strip_prefix("mnt:[")?.strip_suffix(']')?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// CLOCK_TAI - CLOCK_MONOTONIC, ns, as the kernel side measures it after a clock was set.
+fn tai_offset() -> Option<i64> {
+    use nix::libc::CLOCK_TAI;
+    use nix::time::{ClockId, clock_gettime};
+    let read = |clock| {
+        clock_gettime(clock).ok().map(|time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+    };
+    let before = read(ClockId::CLOCK_MONOTONIC)?;
+    let tai = read(ClockId::from_raw(CLOCK_TAI))?;
+    let after = read(ClockId::CLOCK_MONOTONIC)?;
+    Some(tai - before.midpoint(after))
+}
+
+fn write_path(out: &mut Vec<u8>, path: Option<PathItem<'_>>) {
+    out.clear();
+    if let Some(path) = path {
+        path.write(out);
+    }
+}
+
+fn plain_octal(out: &mut Vec<u8>, value: u64) {
+    if value == 0 {
+        out.push(b'0');
+        return;
+    }
+    let start = out.len();
+    octal(out, value);
+    // `octal` writes the leading zero of "%#o"
+    out.remove(start);
+}
+
+fn capset(pid: u32, set: &abi::Capset, event: &mut Event) {
+    event.begin(MessageType::CAPSET);
+    let out = event.body_mut();
+    word(out, "pid=");
+    decimal(out, u64::from(pid));
+    for (name, bits) in [
+        (" cap_pi=", set.inheritable),
+        (" cap_pp=", set.permitted),
+        (" cap_pe=", set.effective),
+        (" cap_pa=", set.ambient),
+    ] {
+        word(out, name);
+        capabilities(out, bits);
+    }
+}
+
+/// OBJ_PID records: the kernel keeps the first target apart and prints it last; the others in blocks of 16, the newest
+/// block first.
+fn targets(captured: &Captured<'_>, event: &mut Event) {
+    let mut all = items(captured.items)
+        .filter(|(kind, ..)| *kind == ItemKind::Target)
+        .filter_map(|(.., body)| abi::Target::read_from_bytes(body).ok());
+    let Some(first) = all.next() else { return };
+    let others: Vec<abi::Target> = all.collect();
+    for target in others.chunks(TARGET_BLOCK).rev().flatten().chain([&first]) {
+        event.begin(MessageType::OBJ_PID);
+        let out = event.body_mut();
+        for (name, value) in [
+            ("opid=", target.pid),
+            (" oauid=", target.auid),
+            (" ouid=", target.uid),
+            (" oses=", target.ses),
+        ] {
+            word(out, name);
+            signed(out, i64::from(value as i32));
+        }
+        word(out, " ocomm=");
+        quote::untrusted(out, until_nul(&target.comm));
+    }
+}
+
+fn write_path_record(
+    out: &mut Vec<u8>,
+    number: usize,
+    name: Option<&[u8]>,
+    inode: Option<&abi::Inode>,
+    kind: NameType,
+    file: FileCapabilities,
+) {
+    word(out, "item=");
+    decimal(out, number as u64);
+    word(out, " name=");
+    match name {
+        Some(name) => quote::untrusted(out, name),
+        None => word(out, "(null)"),
+    }
+    if let Some(inode) = inode {
+        word(out, " inode=");
+        decimal(out, inode.ino);
+        word(out, " dev=");
+        device(out, inode.dev);
+        word(out, " mode=");
+        octal(out, u64::from(inode.mode));
+        field(out, "ouid", inode.uid);
+        field(out, "ogid", inode.gid);
+        word(out, " rdev=");
+        device(out, inode.rdev);
+    }
+    word(out, " nametype=");
+    word(out, kind.word());
+    word(out, " cap_fp=");
+    capabilities(out, file.permitted);
+    word(out, " cap_fi=");
+    capabilities(out, file.inheritable);
+    field(out, "cap_fe", u32::from(file.effective));
+    word(out, " cap_fver=");
+    hex(out, u64::from(file.version));
+    field(out, "cap_frootid", file.root);
+}
+
+/// What precedes the last component, its slash included; `None` without a slash (`parent_len` in `kernel/auditfilter.c`).
+fn directory_part(name: &[u8]) -> Option<&[u8]> {
+    let end = name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    let slash = name[..end].iter().rposition(|&byte| byte == b'/')?;
+    Some(&name[..=slash])
+}
+
+/// `bprm->filename` of an execveat is made up of the descriptor and the name that was given (`fs/exec.c`, `alloc_bprm`).
+fn execveat_name(filename: &[u8], directory: i32) -> Vec<u8> {
+    if directory == text::AT_FDCWD {
+        return filename.to_vec();
+    }
+    let prefix = format!("/dev/fd/{directory}");
+    match filename.strip_prefix(prefix.as_bytes()) {
+        Some([]) => Vec::new(),
+        Some([b'/', rest @ ..]) => rest.to_vec(),
+        _ => filename.to_vec(),
+    }
+}
+
+/// `get_cmdline` (mm/util.c) and `audit_proctitle_rtrim`: `area` is the length of the argument area, 128 at most.
+fn proctitle((bytes, area): (&[u8], u16)) -> &[u8] {
+    let area = usize::from(area).min(bytes.len());
+    let mut title = &bytes[..area];
+    if area < 128 && title.last().is_some_and(|&last| last != 0) {
+        // the title was written over the arguments, perhaps on into the environment
+        title = if title.contains(&0) { until_nul(title) } else { until_nul(bytes) };
+    }
+    // isprint of the kernel's Latin-1 table
+    let printable = |byte: &u8| (0x20..=0x7e).contains(byte) || *byte >= 0xa0;
+    let end = title.iter().rposition(|byte| printable(byte)).map_or(0, |last| last + 1);
+    if end == 0 { b"(null)" } else { &title[..end] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_part_ends_with_its_slash() {
+        assert_eq!(directory_part(b"/mnt/a/x"), Some(&b"/mnt/a/"[..]));
+        assert_eq!(directory_part(b"/mnt/a/x//"), Some(&b"/mnt/a/"[..]));
+        assert_eq!(directory_part(b"x"), None);
+        assert_eq!(directory_part(b"x/"), None);
+        assert_eq!(directory_part(b"/x"), Some(&b"/"[..]));
+    }
+
+    #[test]
+    fn a_title_ends_where_the_kernel_ends_it() {
+        assert_eq!(proctitle((b"ls\0-l\0", 6)), b"ls\0-l");
+        assert_eq!(proctitle((b"", 0)), b"(null)");
+        assert_eq!(proctitle((b"\0\0", 2)), b"(null)");
+        // overwritten: sshd-like titles
+        assert_eq!(proctitle((b"sshd: x\0zz", 10)), b"sshd: x");
+        assert_eq!(proctitle((b"abcdefENV=1\0", 6)), b"abcdefENV=1");
+    }
+
+    #[test]
+    fn execveat_names_are_those_that_were_given() {
+        assert_eq!(execveat_name(b"/dev/fd/5", 5), b"");
+        assert_eq!(execveat_name(b"/dev/fd/5/bin/ls", 5), b"bin/ls");
+        assert_eq!(execveat_name(b"/bin/ls", 5), b"/bin/ls");
+        assert_eq!(execveat_name(b"ls", text::AT_FDCWD), b"ls");
+    }
+
+    #[test]
+    fn an_open_how_prints_its_zeros() {
+        let mut out = Vec::new();
+        plain_octal(&mut out, 0);
+        plain_octal(&mut out, 0o100_002);
+        assert_eq!(out, b"0100002");
+    }
+}

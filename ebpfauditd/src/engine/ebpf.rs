@@ -1,0 +1,518 @@
+//! The eBPF engine: the only place that knows aya. It probes by loading, attaches the hooks that a plan needs, fills the
+//! idle tables and switches to them with one write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::linux::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use audit_rules::Rule;
+use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
+use aya::programs::tp_btf::BtfTracePointLinkId;
+use aya::programs::{BtfTracePoint, FEntry, ProgramError};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
+use compat::record::Event;
+use kern::abi;
+use kern::hooks::{HOOKS, Hook, TRAMPOLINE_PROBE};
+
+use crate::decode::Decoder;
+use crate::engine::Source;
+use crate::family::{ARCHES, Services};
+use crate::lower::{LowerError, Tables, lower};
+use crate::plan::{Offer, Plan};
+
+/// Records handed over in one call of [`RingSource::drain`], so that a flood cannot keep the recorder from its commands.
+const DRAIN: usize = 16 * 1024;
+/// The smallest ring: one page.
+const SMALLEST_RING: u32 = 4096;
+/// Default size of the ring, bytes: at 200 000 events a second of 400 bytes each, 50 ms of a consumer that stands still.
+pub const RING_BYTES: u32 = 4 << 20;
+
+/// Why the engine cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The kernel describes itself not.
+    #[error("cannot read the kernel's BTF from /sys/kernel/btf/vmlinux: {0}")]
+    Btf(String),
+    /// The object or its maps were refused.
+    #[error("cannot load the eBPF object: {0}")]
+    Load(#[source] EbpfError),
+    /// A program was refused or cannot be attached.
+    #[error("cannot attach {program} to {target}: {source}")]
+    Attach {
+        /// Name of the program.
+        program: &'static str,
+        /// What it was to hang on.
+        target: &'static str,
+        /// Why not.
+        source: ProgramError,
+    },
+    /// A map is missing or refused an access.
+    #[error("cannot {act} the eBPF map {map}: {error}")]
+    Map {
+        /// What was being done.
+        act: &'static str,
+        /// The map's name.
+        map: &'static str,
+        /// Why it failed.
+        error: String,
+    },
+    /// The rules do not fit.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+}
+
+/// What the programs counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events that matched a rule, lost ones included.
+    pub produced: u64,
+    /// Lost for want of room in the ring.
+    pub lost_ring: u64,
+    /// Lost because the event was larger than the buffer.
+    pub lost_size: u64,
+    /// Lost for want of room for their arguments.
+    pub lost_arguments: u64,
+    /// Runs of a program that the kernel skipped, because the program was already running on that CPU.
+    pub missed: u64,
+    /// Facts that could not be read from user memory (the event was recorded without them).
+    pub unread: u64,
+    /// Per-task state that could not be had (the event lacks what it would have held).
+    pub no_state: u64,
+}
+
+impl Counters {
+    /// All that was lost.
+    pub const fn lost(&self) -> u64 {
+        self.lost_ring + self.lost_size + self.lost_arguments
+    }
+}
+
+/// What decoding an event needs of the rules that decided it.
+#[derive(Debug, Default)]
+pub struct Generation {
+    /// Key of each rule.
+    pub keys: Vec<Option<Vec<u8>>>,
+    /// Filesystems whose names are left out.
+    pub hidden_filesystems: Vec<u32>,
+}
+
+/// Generations that may still be in the ring. Events of the last two can be; a few more cost nothing.
+const REMEMBERED: usize = 8;
+
+/// The rules of recent generations, shared between the engine and the recorder's source.
+#[derive(Debug, Default)]
+pub struct Generations(Mutex<BTreeMap<u32, Arc<Generation>>>);
+
+impl Generations {
+    fn add(&self, number: u32, generation: Generation) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(number, Arc::new(generation));
+        while known.len() > REMEMBERED {
+            known.pop_first();
+        }
+    }
+
+    /// The rules of generation `number`.
+    pub fn get(&self, number: u32) -> Option<Arc<Generation>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+    }
+}
+
+/// How the engine is to start.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Size of the ring, bytes; rounded up to a power of two of pages.
+    pub ring_bytes: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { ring_bytes: RING_BYTES }
+    }
+}
+
+/// The loaded object, its attachments, and which generation is live.
+pub struct Engine {
+    ebpf: Ebpf,
+    btf: Btf,
+    attached: BTreeMap<Hook, BtfTracePointLinkId>,
+    loaded: BTreeSet<Hook>,
+    config: abi::Config,
+    index: Vec<Vec<abi::Entry>>,
+    exes: Vec<Vec<u8>>,
+    generations: Arc<Generations>,
+    services: Services,
+}
+
+fn map_error(act: &'static str, map: &'static str) -> impl Fn(MapError) -> EngineError {
+    move |error| EngineError::Map { act, map, error: error.to_string() }
+}
+
+fn array<'a, V: aya::Pod>(
+    ebpf: &'a mut Ebpf,
+    map: &'static str,
+) -> Result<Array<&'a mut MapData, V>, EngineError> {
+    let found = ebpf.map_mut(map).ok_or(EngineError::Map {
+        act: "find",
+        map,
+        error: "the object has no such map".into(),
+    })?;
+    Array::try_from(found).map_err(map_error("open", map))
+}
+
+/// Wraps a contract struct so that aya takes it for a map value.
+macro_rules! value {
+    ($name:ident, $inner:ty) => {
+        #[derive(Clone, Copy)]
+        #[repr(transparent)]
+        struct $name($inner);
+        // SAFETY: the inner type is repr(C), has no padding (zerocopy derives IntoBytes for it) and any bytes are a value
+        // of it (FromBytes), and the wrapper is transparent.
+        unsafe impl aya::Pod for $name {}
+    };
+}
+value!(EntryValue, abi::Entry);
+value!(StepValue, abi::Step);
+value!(ExeValue, abi::Exe);
+value!(ConfigValue, abi::Config);
+value!(CountersValue, abi::Counters);
+
+fn read_btf() -> Result<Btf, EngineError> {
+    Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))
+}
+
+fn load_object(btf: &Btf, ring_bytes: u32) -> Result<Ebpf, EngineError> {
+    let mut loader = EbpfLoader::new();
+    let has_tai: u32 = u32::from(has_tai_clock());
+    loader
+        .btf(Some(btf))
+        .allow_unsupported_maps()
+        .map_max_entries("ea_events", ring_bytes)
+        .override_global("ea_has_tai", &has_tai, true);
+    loader.load(kern::OBJECT).map_err(EngineError::Load)
+}
+
+/// `bpf_ktime_get_tai_ns` came with 6.1; a program that names a helper its kernel lacks is refused.
+fn has_tai_clock() -> bool {
+    aya::sys::is_helper_supported(
+        aya::programs::ProgramType::RawTracePoint,
+        aya_obj::generated::bpf_func_id::BPF_FUNC_ktime_get_tai_ns,
+    )
+    .unwrap_or(false)
+}
+
+fn load_hook(ebpf: &mut Ebpf, btf: &Btf, hook: Hook) -> Result<(), EngineError> {
+    let info = hook.info();
+    let failed = |source| EngineError::Attach { program: info.program, target: info.target, source };
+    program(ebpf, hook)?.load(info.target, btf).map_err(failed)
+}
+
+fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut BtfTracePoint, EngineError> {
+    let info = hook.info();
+    let failed = |source| EngineError::Attach { program: info.program, target: info.target, source };
+    let program = ebpf
+        .program_mut(info.program)
+        .ok_or(ProgramError::UnexpectedProgramType)
+        .map_err(failed)?;
+    program.try_into().map_err(failed)
+}
+
+/// Why the kernel refused a program, without the verifier's log.
+fn reason(error: &ProgramError) -> String {
+    match error {
+        ProgramError::LoadError { io_error, .. } => io_error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// The same for an error of ours.
+fn brief(error: &EngineError) -> String {
+    match error {
+        EngineError::Attach { source, .. } => reason(source),
+        other => other.to_string(),
+    }
+}
+
+impl Engine {
+    /// Finds out what this kernel offers, by loading each program once. Nothing is attached and nothing stays.
+    pub fn probe() -> Offer {
+        let mut trials = Vec::new();
+        let mut hooks = BTreeSet::new();
+        let mut failure = None;
+        let btf = read_btf();
+        match &btf {
+            Ok(_) => trials.push(("kernel BTF".into(), Ok("/sys/kernel/btf/vmlinux".into()))),
+            Err(error) => failure = Some(error.to_string()),
+        }
+        let mut trampoline = Err("there is no object to try it with".to_owned());
+        let object = btf.as_ref().ok().map(|btf| load_object(btf, SMALLEST_RING));
+        match (object, &btf) {
+            (Some(Ok(mut ebpf)), Ok(btf)) => {
+                trials.push(("eBPF object and maps".into(), Ok("ring buffer, task storage".into())));
+                for info in HOOKS {
+                    let trial = load_hook(&mut ebpf, btf, info.hook);
+                    if trial.is_ok() {
+                        hooks.insert(info.hook);
+                    }
+                    let outcome = trial.map(|()| info.purpose.to_owned()).map_err(|error| brief(&error));
+                    trials.push((format!("tracepoint {}", info.target), outcome));
+                }
+                trampoline = probe_trampoline(&mut ebpf, btf);
+                if !hooks.contains(&Hook::SyscallExit) {
+                    failure = Some("the program on sys_exit does not load".into());
+                }
+            }
+            (Some(Err(error)), _) => failure = Some(error.to_string()),
+            _ => {}
+        }
+        if let Some(reason) = &failure {
+            trials.push(("tracepoint engine".into(), Err(reason.clone())));
+        }
+        trials.push((
+            "BPF trampolines (fentry)".into(),
+            trampoline.clone().map(|()| "available; not used yet".into()),
+        ));
+        let modules = Path::new("/proc/modules").exists();
+        Offer {
+            tracepoint: failure.map_or(Ok(hooks), Err),
+            trampoline,
+            kernel_audit: Ok(()),
+            modules,
+            trials,
+        }
+    }
+
+    /// Loads the object. Nothing is attached until [`apply`](Self::apply) needs it.
+    pub fn start(options: &Options) -> Result<(Self, RingSource), EngineError> {
+        let btf = read_btf()?;
+        let mut ebpf = load_object(&btf, options.ring_bytes)?;
+        let map = ebpf.take_map("ea_events").ok_or(EngineError::Map {
+            act: "find",
+            map: "ea_events",
+            error: "the object has no such map".into(),
+        })?;
+        let ring = RingBuf::try_from(map).map_err(map_error("open", "ea_events"))?;
+        let generations = Arc::new(Generations::default());
+        let source = RingSource { ring, decoder: Decoder::new(Arc::clone(&generations)) };
+        let modules = Path::new("/proc/modules").exists();
+        let engine = Self {
+            ebpf,
+            btf,
+            attached: BTreeMap::new(),
+            loaded: BTreeSet::new(),
+            config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
+            index: vec![vec![abi::Entry::default(); ARCHES.len() * abi::SYSCALLS]; abi::GENERATIONS],
+            exes: Vec::new(),
+            generations,
+            services: Services::new(modules),
+        };
+        Ok((engine, source))
+    }
+
+    /// Makes the filter that `plan` gives to this engine the live one. On an error the old filter stays as it was.
+    pub fn apply(&mut self, rules: &[Rule], plan: &Plan) -> Result<(), EngineError> {
+        let tables = lower(rules, plan, &self.services)?;
+        let wanted = plan.hooks();
+        let new: Vec<Hook> = wanted.iter().copied().filter(|hook| !self.attached.contains_key(hook)).collect();
+        self.fill(&tables)?;
+        for (done, &hook) in new.iter().enumerate() {
+            if let Err(error) = self.attach(hook) {
+                for &hook in &new[..done] {
+                    self.detach(hook);
+                }
+                return Err(error);
+            }
+        }
+        self.switch(tables)?;
+        let unused: Vec<Hook> = self.attached.keys().copied().filter(|hook| !wanted.contains(hook)).collect();
+        for hook in unused {
+            self.detach(hook);
+        }
+        Ok(())
+    }
+
+    /// Starts or stops recording at once, whatever is attached.
+    pub fn set_enabled(&mut self, enabled: bool) -> Result<(), EngineError> {
+        let before = self.config;
+        self.config.enabled = u32::from(enabled);
+        self.write_config().inspect_err(|_| self.config = before)
+    }
+
+    /// The hooks that are attached now.
+    pub fn attached(&self) -> impl Iterator<Item = Hook> + '_ {
+        self.attached.keys().copied()
+    }
+
+    /// The files that `exe=` rules name. They are looked up again by [`refresh_exes`](Self::refresh_exes).
+    pub fn exes(&self) -> &[Vec<u8>] {
+        &self.exes
+    }
+
+    /// Looks the files of `exe=` rules up again, for one may have been replaced.
+    pub fn refresh_exes(&mut self) -> Result<(), EngineError> {
+        let exes = std::mem::take(&mut self.exes);
+        let result = self.fill_exes(&exes, self.config.generation);
+        self.exes = exes;
+        result
+    }
+
+    /// What the programs counted so far.
+    pub fn counters(&self) -> Result<Counters, EngineError> {
+        let map = self.ebpf.map("ea_counters").ok_or(EngineError::Map {
+            act: "find",
+            map: "ea_counters",
+            error: "the object has no such map".into(),
+        })?;
+        let map: PerCpuArray<_, CountersValue> =
+            PerCpuArray::try_from(map).map_err(map_error("open", "ea_counters"))?;
+        let values = map.get(&0, 0).map_err(map_error("read", "ea_counters"))?;
+        let mut sum = Counters::default();
+        for CountersValue(cpu) in values.iter() {
+            sum.produced += cpu.produced;
+            sum.lost_ring += cpu.lost[abi::Loss::Ring as usize];
+            sum.lost_size += cpu.lost[abi::Loss::Scratch as usize];
+            sum.lost_arguments += cpu.lost[abi::Loss::Arguments as usize];
+            sum.unread += cpu.unread;
+            sum.no_state += cpu.no_state;
+        }
+        Ok(sum)
+    }
+
+    fn attach(&mut self, hook: Hook) -> Result<(), EngineError> {
+        let info = hook.info();
+        if !self.loaded.contains(&hook) {
+            load_hook(&mut self.ebpf, &self.btf, hook)?;
+            self.loaded.insert(hook);
+        }
+        let link = program(&mut self.ebpf, hook)?.attach().map_err(|source| EngineError::Attach {
+            program: info.program,
+            target: info.target,
+            source,
+        })?;
+        self.attached.insert(hook, link);
+        Ok(())
+    }
+
+    fn detach(&mut self, hook: Hook) {
+        let Some(link) = self.attached.remove(&hook) else { return };
+        let result = program(&mut self.ebpf, hook).map(|program| program.detach(link));
+        if let Ok(Err(error)) = result {
+            log::warn!("cannot detach {} from {}: {error}", hook.info().program, hook.info().target);
+        }
+    }
+
+    /// Writes the idle generation's tables.
+    fn fill(&mut self, tables: &Tables) -> Result<(), EngineError> {
+        let next = self.config.generation.wrapping_add(1);
+        let slot = next as usize % abi::GENERATIONS;
+        let mut steps: Array<_, StepValue> = array(&mut self.ebpf, "ea_steps")?;
+        for (at, &step) in tables.steps.iter().enumerate() {
+            steps
+                .set((slot * abi::STEPS + at) as u32, StepValue(step), 0)
+                .map_err(map_error("write", "ea_steps"))?;
+        }
+        self.fill_exes(&tables.exes, next)?;
+        let mut index: Array<_, EntryValue> = array(&mut self.ebpf, "ea_index")?;
+        let base = slot * ARCHES.len() * abi::SYSCALLS;
+        for (at, (&entry, known)) in tables.index.iter().zip(&mut self.index[slot]).enumerate() {
+            if entry != *known {
+                index
+                    .set((base + at) as u32, EntryValue(entry), 0)
+                    .map_err(map_error("write", "ea_index"))?;
+                *known = entry;
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_exes(&mut self, exes: &[Vec<u8>], generation: u32) -> Result<(), EngineError> {
+        let slot = generation as usize % abi::GENERATIONS;
+        let mut map: Array<_, ExeValue> = array(&mut self.ebpf, "ea_exes")?;
+        for (at, path) in exes.iter().enumerate() {
+            map.set((slot * abi::EXES + at) as u32, ExeValue(identity(path)), 0)
+                .map_err(map_error("write", "ea_exes"))?;
+        }
+        Ok(())
+    }
+
+    /// The one write that makes the idle generation the live one.
+    fn switch(&mut self, tables: Tables) -> Result<(), EngineError> {
+        let before = self.config;
+        let next = before.generation.wrapping_add(1);
+        let slot = next as usize % abi::GENERATIONS;
+        self.config.flags[slot] = tables.flags;
+        self.config.task_first[slot] = tables.task_first;
+        self.config.exclude_first[slot] = tables.exclude_first;
+        let generation = Generation { keys: tables.keys, hidden_filesystems: tables.hidden_filesystems };
+        self.generations.add(next, generation);
+        // First what belongs to the idle generation, then the number that makes it live.
+        self.write_config().inspect_err(|_| self.config = before)?;
+        self.config.generation = next;
+        self.write_config().inspect_err(|_| self.config = before)?;
+        self.exes = tables.exes;
+        Ok(())
+    }
+
+    fn write_config(&mut self) -> Result<(), EngineError> {
+        let config = self.config;
+        let mut map: Array<_, ConfigValue> = array(&mut self.ebpf, ".data.config")?;
+        map.set(0, ConfigValue(config), 0).map_err(map_error("write", ".data.config"))
+    }
+}
+
+/// Which file `path` is now, as the kernel numbers devices.
+fn identity(path: &[u8]) -> abi::Exe {
+    fs::metadata(std::ffi::OsStr::from_bytes(path)).map_or(abi::Exe::default(), |file| abi::Exe {
+        ino: file.st_ino(),
+        dev: kernel_device(file.st_dev()),
+        present: 1,
+    })
+}
+
+/// `dev_t` as the kernel keeps it (20 bits of minor), from the one that stat gives.
+pub fn kernel_device(device: u64) -> u32 {
+    let major = nix::sys::stat::major(device);
+    let minor = nix::sys::stat::minor(device);
+    (major << 20 | minor) as u32
+}
+
+/// Loads the smallest program that needs a trampoline.
+fn probe_trampoline(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), String> {
+    let (name, target) = TRAMPOLINE_PROBE;
+    let program: &mut FEntry = ebpf
+        .program_mut(name)
+        .ok_or_else(|| "the object has no such program".to_owned())?
+        .try_into()
+        .map_err(|error: ProgramError| error.to_string())?;
+    program.load(target, btf).map_err(|error| reason(&error))
+}
+
+/// The reading end of the ring.
+pub struct RingSource {
+    ring: RingBuf<MapData>,
+    decoder: Decoder,
+}
+
+impl Source for RingSource {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+
+    fn drain(&mut self, sink: &mut dyn FnMut(&mut Event)) -> io::Result<usize> {
+        self.decoder.synchronise();
+        let mut events = 0;
+        for _ in 0..DRAIN {
+            let Some(record) = self.ring.next() else { break };
+            if let Some(event) = self.decoder.record(&record) {
+                sink(event);
+                events += 1;
+            }
+        }
+        Ok(events)
+    }
+}

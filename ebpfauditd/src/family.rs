@@ -1,0 +1,152 @@
+//! What each syscall's record needs, and whether the tracepoint engine can give it. One table, by name, for all
+//! architectures; a name that is not in it needs nothing but the SYSCALL line.
+//!
+//! Source: which `__audit_*` hooks a syscall passes in the kernel (`fs/namei.c`, `net/socket.c`, `ipc/`, ...).
+
+use audit_rules::{Arch, table};
+use kern::abi::{self, Family};
+
+/// How well the tracepoint engine serves a syscall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// In full.
+    Full(Family),
+    /// When it succeeds: what a failed one tried to reach is known only inside the kernel's path walk.
+    Success(Family),
+    /// Not at all, for this reason.
+    None(&'static str),
+}
+
+const PATH: Service = Service::None("its PATH records are known only inside the kernel's path walk");
+const FILE: Service = Service::None("its PATH record is made from a descriptor before the change");
+const IPC: Service = Service::None("its IPC record is made inside the kernel");
+const QUEUE: Service = Service::None("its MQ record is made inside the kernel");
+const CLOCK: Service = Service::None("its TIME_ADJNTPVAL records hold the kernel's own clock state");
+const MODULE: Service = Service::None("the module's name is known only inside the kernel");
+const URING: Service = Service::None("io_uring operations are not syscalls");
+const MULTIPLEX: Service = Service::None("its arguments are behind a pointer");
+
+const SERVICES: &[(Service, &[&str])] = &[
+    (Service::Full(Family::Exec), &["execve"]),
+    (Service::Full(Family::Execveat), &["execveat"]),
+    (Service::Full(Family::Exit), &["exit", "exit_group"]),
+    (Service::Full(Family::Fork), &["fork", "vfork", "clone", "clone3"]),
+    (Service::Success(Family::Open), &["open", "creat"]),
+    (Service::Success(Family::Openat), &["openat"]),
+    (Service::Success(Family::Openat2), &["openat2"]),
+    (Service::Full(Family::AddressIn), &["connect"]),
+    (Service::Full(Family::Bind), &["bind"]),
+    (Service::Full(Family::Sendto), &["sendto"]),
+    (Service::Full(Family::Sendmsg), &["sendmsg"]),
+    (Service::Full(Family::Sendmmsg), &["sendmmsg"]),
+    (Service::Full(Family::AddressOut), &["accept", "accept4", "getsockname", "getpeername"]),
+    (Service::Full(Family::Recvfrom), &["recvfrom"]),
+    (Service::Full(Family::Recvmsg), &["recvmsg"]),
+    (Service::Full(Family::Recvmmsg), &["recvmmsg", "recvmmsg_time64"]),
+    (Service::Full(Family::Pipe), &["pipe", "pipe2"]),
+    (Service::Full(Family::Socketpair), &["socketpair"]),
+    (Service::Full(Family::Kill), &["kill", "tkill", "rt_sigqueueinfo"]),
+    (Service::Full(Family::Tgkill), &["tgkill", "rt_tgsigqueueinfo"]),
+    (Service::Full(Family::PidfdSignal), &["pidfd_send_signal"]),
+    (Service::Full(Family::Ptrace), &["ptrace"]),
+    (Service::Full(Family::Capset), &["capset"]),
+    (Service::Full(Family::Mmap), &["mmap", "mmap2"]),
+    (Service::Full(Family::DeleteModule), &["delete_module"]),
+    (Service::Full(Family::Settime), &["settimeofday", "clock_settime", "clock_settime64", "stime"]),
+    (CLOCK, &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
+    (URING, &["io_uring_enter", "io_uring_setup", "io_uring_register"]),
+    (MULTIPLEX, &["socketcall"]),
+    (IPC, &["ipc", "shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop"]),
+    (IPC, &["semtimedop_time64", "msgget", "msgsnd", "msgrcv", "msgctl"]),
+    (QUEUE, &["mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_timedsend_time64"]),
+    (QUEUE, &["mq_timedreceive_time64", "mq_notify", "mq_getsetattr"]),
+    (FILE, &["fchmod", "fchown", "fchown32", "fsetxattr", "fgetxattr", "flistxattr", "fremovexattr"]),
+    (PATH, &["stat", "lstat", "oldstat", "oldlstat", "stat64", "lstat64", "newfstatat", "fstatat64", "statx"]),
+    (PATH, &["access", "faccessat", "faccessat2", "chdir", "chroot", "pivot_root", "readlink", "readlinkat"]),
+    (PATH, &["rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat"]),
+    (PATH, &["link", "linkat", "symlink", "symlinkat", "mknod", "mknodat"]),
+    (PATH, &["chmod", "fchmodat", "fchmodat2", "chown", "lchown", "chown32", "lchown32", "fchownat"]),
+    (PATH, &["truncate", "truncate64", "utime", "utimes", "futimesat", "utimensat", "utimensat_time64"]),
+    (PATH, &["setxattr", "lsetxattr", "getxattr", "lgetxattr", "listxattr", "llistxattr", "removexattr"]),
+    (PATH, &["lremovexattr", "setxattrat", "getxattrat", "listxattrat", "removexattrat"]),
+    (PATH, &["file_getattr", "file_setattr", "statfs", "statfs64", "uselib", "acct", "swapon", "swapoff"]),
+    (PATH, &["mount", "umount", "umount2", "mount_setattr", "open_tree", "open_tree_attr", "move_mount"]),
+    (PATH, &["fsconfig", "fspick", "quotactl", "inotify_add_watch", "fanotify_mark"]),
+    (PATH, &["name_to_handle_at", "open_by_handle_at"]),
+];
+
+/// The modules of a kernel that has none cannot be loaded: then there is no name to record.
+const MODULE_LOADERS: [&str; 2] = ["init_module", "finit_module"];
+
+/// How the tracepoint engine serves syscall `number` of `arch`. `modules`: the kernel can load modules.
+pub fn service(arch: Arch, number: u32, modules: bool) -> Service {
+    let Some(name) = table::syscall::name(arch, number) else {
+        return Service::Full(Family::Plain);
+    };
+    if modules && MODULE_LOADERS.contains(&name) {
+        return MODULE;
+    }
+    // the old mmap of i386 takes one pointer to its arguments
+    if arch == Arch::I386 && name == "mmap" {
+        return MULTIPLEX;
+    }
+    SERVICES
+        .iter()
+        .find(|(_, names)| names.contains(&name))
+        .map_or(Service::Full(Family::Plain), |&(service, _)| service)
+}
+
+/// The architectures whose syscalls this machine runs, in the order of the kernel side's index.
+pub const ARCHES: [Arch; abi::ARCHES] = [Arch::X86_64, Arch::I386];
+
+/// The services of every syscall number of every architecture, looked up once.
+#[derive(Debug)]
+pub struct Services(Vec<Service>);
+
+impl Services {
+    /// Looks all up. `modules`: the kernel can load modules.
+    pub fn new(modules: bool) -> Self {
+        let numbers = 0..abi::SYSCALLS as u32;
+        Self(
+            ARCHES
+                .iter()
+                .flat_map(|&arch| numbers.clone().map(move |number| service(arch, number, modules)))
+                .collect(),
+        )
+    }
+
+    /// The service of one syscall; `arch` is an index into [`ARCHES`].
+    pub fn get(&self, arch: usize, number: u32) -> Service {
+        self.0.get(node(arch, number)).copied().unwrap_or(Service::Full(Family::Plain))
+    }
+}
+
+/// One number for a pair of architecture index and syscall.
+pub const fn node(arch: usize, number: u32) -> usize {
+    arch * abi::SYSCALLS + number as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_the_table_is_a_syscall_and_stands_once() {
+        let mut seen = Vec::new();
+        for name in SERVICES.iter().flat_map(|(_, names)| names.iter()) {
+            assert!(
+                ARCHES.iter().any(|&arch| table::syscall::number(arch, name.as_bytes()).is_some()),
+                "{name} is no syscall"
+            );
+            assert!(!seen.contains(name), "{name} stands twice");
+            seen.push(name);
+        }
+    }
+
+    #[test]
+    fn modules_need_a_kernel_that_has_them() {
+        let number = table::syscall::number(Arch::X86_64, b"finit_module").unwrap();
+        assert_eq!(service(Arch::X86_64, number, false), Service::Full(Family::Plain));
+        assert_eq!(service(Arch::X86_64, number, true), MODULE);
+    }
+}
