@@ -6,7 +6,7 @@
 use thiserror::Error;
 
 use crate::{
-    field::{Comparison, Field},
+    field::Field,
     list::List,
     rule::{Condition, Draft, MAX_FIELDS, MAX_KEY},
 };
@@ -133,7 +133,6 @@ fn check_value(condition: &Condition) -> Result<(), Refusal> {
         field if field.is_user() || field.is_group() => number != UNSET,
         Field::Perm => number & !15 == 0,
         Field::FileType => number & !0o170_000 == 0,
-        Field::Compare => number <= Comparison::MAX,
         Field::SaddrFam => number < AF_MAX,
         _ => true,
     };

@@ -225,7 +225,8 @@ const COMPARISONS: [(Field, Field); 25] = {
 };
 
 impl Comparison {
-    /// The highest number that the kernel knows (`AUDIT_MAX_FIELD_COMPARE`).
+    /// The highest number (`AUDIT_MAX_FIELD_COMPARE`). The kernel does not refuse higher ones in `field_compare`; they never
+    /// match.
     pub const MAX: u32 = 25;
 
     /// The comparison of these two fields, in either order; `None` if they cannot be compared.

@@ -10,7 +10,7 @@ head_of() {
 for arch in x86_64 i386 aarch64; do
     name=$(echo "$arch" | tr '[:lower:]' '[:upper:]')
     {
-        head_of "System calls of `$arch`, ascending."
+        head_of "System calls of \`$arch\`, ascending."
         printf '#[rustfmt::skip]\npub(super) const %s: &[(u32, &str)] = &[\n' "$name"
         ausyscall "$arch" --dump | awk -F'\t' 'NR > 1 { printf "    (%s, \"%s\"),\n", $1, $2 }'
         echo '];'

@@ -1,4 +1,4 @@
-//! System calls of , ascending.
+//! System calls of `aarch64`, ascending.
 //! Written by `make.sh` from the original's own tables; do not edit.
 
 #[rustfmt::skip]
