@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod conf;
 pub mod control;
 pub mod interpret;
 pub mod netlink;
