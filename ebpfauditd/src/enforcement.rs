@@ -125,6 +125,18 @@ impl Enforcement {
         Ok(())
     }
 
+    /// Nothing new is recorded from now on, by either engine.
+    pub fn quiet(&mut self) {
+        if let Some(engine) = &mut self.ebpf
+            && let Err(error) = engine.set_enabled(false)
+        {
+            log::error!("cannot stop the eBPF programs: {error}");
+        }
+        if let Some(engine) = &mut self.kernel {
+            engine.quiet();
+        }
+    }
+
     /// Rules first and `audit_enabled` last, so that `-a task,never` is there before auditing is enabled for the first
     /// time.
     fn load(&mut self, next: &RuleSet, plan: &Plan) -> Result<(), ChangeError> {
@@ -132,12 +144,9 @@ impl Enforcement {
             engine.apply(for_kernel(next.rules(), plan))?;
         }
         if let Some(engine) = &mut self.ebpf {
-            let applied = if next.settings().enabled == Enabled::Off {
-                engine.apply(&[], &crate::plan::plan(&[], &self.offer))
-            } else {
-                engine.apply(next.rules(), plan)
-            };
-            applied.map_err(|error| ChangeError::Ebpf(format!("{error:#}")))?;
+            engine.apply(next.rules(), plan).map_err(|error| ChangeError::Ebpf(error.to_string()))?;
+            let enabled = next.settings().enabled != Enabled::Off;
+            engine.set_enabled(enabled).map_err(|error| ChangeError::Ebpf(error.to_string()))?;
         }
         if let Some(engine) = &mut self.kernel
             && !engine.is_locked()

@@ -1,1 +1,35 @@
 //! The daemon: rules in, captured by eBPF programs and the kernel's own audit, `audit.log` out.
+
+pub mod assemble;
+pub mod authority;
+pub mod background;
+pub mod clock;
+pub mod control;
+pub mod daemon;
+pub mod decode;
+pub mod enforcement;
+pub mod engine;
+pub mod execve;
+pub mod exit;
+pub mod family;
+pub mod host;
+pub mod late;
+pub mod listing;
+pub mod lower;
+pub mod messages;
+pub mod options;
+pub mod own_record;
+pub mod pidfile;
+pub mod plan;
+pub mod privilege;
+pub mod recorder;
+pub mod rules_file;
+pub mod ruleset;
+pub mod serial;
+pub mod service;
+pub mod settings;
+pub mod signal;
+pub mod sink;
+pub mod stats;
+pub mod text;
+pub mod watchable;

@@ -121,11 +121,36 @@ pub fn set_named(name: &str, old: u32, new: u32, who: Subject, done: bool) -> Ev
 pub fn locked(op: &str, who: Subject) -> Event {
     event(
         MessageType::CONFIG_CHANGE,
-        format!(
-            "pid={} uid={} auid={} ses={} op={op} audit_enabled=2 res=0",
-            who.pid, who.uid, who.auid, who.ses
-        ),
+        format!("{} op={op} audit_enabled=2 res=0", requester(who)),
     )
+}
+
+/// `CONFIG_CHANGE` for `auditctl -t` (`audit_receive_msg`, `AUDIT_TRIM`).
+pub fn trim(who: Subject, done: bool) -> Event {
+    event(MessageType::CONFIG_CHANGE, format!("{} op=trim res={}", requester(who), u8::from(done)))
+}
+
+/// `CONFIG_CHANGE` for `auditctl -q` (`AUDIT_MAKE_EQUIV`).
+pub fn make_equiv(old: &[u8], new: &[u8], who: Subject, done: bool) -> Event {
+    let mut body = format!("{} op=make_equiv old=", requester(who)).into_bytes();
+    quote::untrusted(&mut body, old);
+    body.extend_from_slice(b" new=");
+    quote::untrusted(&mut body, new);
+    body.extend_from_slice(format!(" res={}", u8::from(done)).as_bytes());
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+/// `USER`: a message that somebody sent, unescaped, as the kernel has it (`AUDIT_USER` in `audit_receive_msg`).
+pub fn user_message(text: &[u8], who: Subject) -> Event {
+    let mut body = requester(who).into_bytes();
+    body.extend_from_slice(b" msg='");
+    body.extend_from_slice(text);
+    body.push(b'\'');
+    event(MessageType::USER, body)
+}
+
+fn requester(who: Subject) -> String {
+    format!("pid={} uid={} auid={} ses={}", who.pid, who.uid, who.auid, who.ses)
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::engine::Source;
 use crate::serial::Serial;
-use crate::sink::Sink;
-use crate::stats::{Counters, Origin};
+use crate::sink::{Counts, Sink};
+use crate::stats::{Counters, Origin, Totals};
 
 /// A batch this long is written at once; shorter ones when the sources are empty. Large enough that the cost of a write
 /// is spread over hundreds of records, small enough to stay in the cache.
@@ -27,6 +27,9 @@ const BATCH: usize = 64 * 1024;
 /// How long events gather after the first one woke us, so that under load we are woken once per interval and not once per
 /// event. It delays a line in the log by that much.
 const GATHER: Duration = Duration::from_millis(1);
+
+/// How long a log that could not be written is left alone before it is tried again, if no event comes before.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// What the main thread can ask for.
 #[derive(Debug)]
@@ -89,8 +92,6 @@ pub fn start(inputs: Vec<Input>, formatter: Formatter, sink: Sink) -> Result<Han
             formatter,
             sink,
             batch: Vec::with_capacity(2 * BATCH),
-            lines: 0,
-            events: 0,
             failing: false,
             counters: Arc::clone(&counters),
         },
@@ -118,10 +119,11 @@ impl Handle {
         settled.recv().map_err(|_| RecorderError::Ended)
     }
 
-    /// Writes what is left and this event last, and ends the thread.
-    pub fn stop(self, last: Event) -> Result<(), RecorderError> {
+    /// Writes what is left and this event last, ends the thread, and gives the final numbers.
+    pub fn stop(self, last: Event) -> Result<Totals, RecorderError> {
         self.send(Command::Stop(last))?;
-        self.thread.join().map_err(|_| RecorderError::Ended)
+        self.thread.join().map_err(|_| RecorderError::Ended)?;
+        Ok(self.counters.totals())
     }
 
     /// What was taken and written so far.
@@ -139,6 +141,9 @@ struct Recorder {
 
 impl Recorder {
     fn run(mut self) {
+        // A source may hold events that arrived before it could be waited for.
+        self.drain();
+        self.output.flush();
         loop {
             match self.wait() {
                 Ok(true) => {}
@@ -154,12 +159,16 @@ impl Recorder {
                 match self.inbox.try_recv() {
                     Ok(command) => {
                         if !self.obey(command) {
+                            self.output.close();
                             return;
                         }
                     }
                     Err(TryRecvError::Empty) => break,
                     // The main thread is gone without a stop: nobody is left to serve.
-                    Err(TryRecvError::Disconnected) => return,
+                    Err(TryRecvError::Disconnected) => {
+                        self.output.close();
+                        return;
+                    }
                 }
             }
             self.output.flush();
@@ -171,7 +180,9 @@ impl Recorder {
         let mut fds = Vec::with_capacity(self.inputs.len() + 1);
         fds.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
         fds.extend(self.inputs.iter().map(|input| PollFd::new(input.source.as_fd(), PollFlags::POLLIN)));
-        let timeout = match self.inputs.iter().filter_map(|input| input.source.deadline()).min() {
+        let retry = self.output.failing.then(|| Instant::now() + RETRY);
+        let deadlines = self.inputs.iter().filter_map(|input| input.source.deadline());
+        let timeout = match deadlines.chain(retry).min() {
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 // Rounded up, so that we do not wake a moment too early and turn in circles.
@@ -212,7 +223,7 @@ impl Recorder {
             Command::Rotate(mut event) => {
                 self.output.flush();
                 if let Err(error) = self.output.sink.rotate() {
-                    log::error!("cannot rotate the log: {error}");
+                    log::error!("{error}");
                 }
                 self.output.take(&mut event, Origin::Own);
             }
@@ -220,9 +231,11 @@ impl Recorder {
                 self.output.sink.resume();
                 self.output.take(&mut event, Origin::Own);
             }
-            Command::Configure(formatter, sink) => {
+            Command::Configure(formatter, mut sink) => {
                 self.output.flush();
                 self.output.formatter = *formatter;
+                let old = std::mem::replace(&mut self.output.sink, Sink::Nowhere(Counts::default()));
+                sink.inherit(old);
                 self.output.sink = *sink;
             }
             Command::Settle(done) => {
@@ -239,7 +252,6 @@ impl Recorder {
                     input.source.finish(&mut |event| output.take(event, origin));
                 }
                 self.output.take(&mut event, Origin::Own);
-                self.output.flush();
                 return false;
             }
         }
@@ -253,8 +265,7 @@ struct Output {
     formatter: Formatter,
     sink: Sink,
     batch: Vec<u8>,
-    lines: u64,
-    events: u64,
+    /// The log could not take the last batch; it has been said.
     failing: bool,
     counters: Arc<Counters>,
 }
@@ -263,33 +274,45 @@ impl Output {
     fn take(&mut self, event: &mut Event, origin: Origin) {
         event.set_serial(self.serial.next());
         self.counters.took(origin);
-        self.lines += self.formatter.write(event, &mut self.batch);
-        self.events += 1;
+        self.formatter.write(event, &mut self.batch);
         if self.batch.len() >= BATCH {
             self.flush();
         }
     }
 
+    /// Writes the batch; without one, what the log could not take before.
     fn flush(&mut self) {
-        if self.batch.is_empty() {
+        let result = if !self.batch.is_empty() {
+            self.sink.write(&self.batch)
+        } else if self.failing {
+            self.sink.retry()
+        } else {
             return;
-        }
-        match self.sink.write(&self.batch) {
-            Ok(()) => {
-                self.counters.wrote(self.lines, self.batch.len() as u64);
+        };
+        self.batch.clear();
+        self.counters.lines(self.sink.counts());
+        match result {
+            Ok(()) if self.failing => {
+                log::warn!("the log can be written again");
                 self.failing = false;
             }
-            Err(error) => {
-                self.counters.failed(self.events);
-                // Said when it begins; how much was lost is counted and said in the log itself when it works again.
-                if !self.failing {
-                    log::error!("cannot write to the log: {error}");
-                    self.failing = true;
-                }
+            Ok(()) => {}
+            // Said when it begins; what it costs is counted, and said in the log itself when it works again.
+            Err(error) if !self.failing => {
+                log::error!("{error}");
+                self.failing = true;
             }
+            Err(_) => {}
         }
-        self.batch.clear();
-        self.lines = 0;
-        self.events = 0;
+    }
+
+    /// Writes what is left and waits for the disk.
+    fn close(mut self) {
+        self.flush();
+        let (counts, result) = self.sink.close();
+        self.counters.lines(counts);
+        if let Err(error) = result {
+            log::error!("{error}");
+        }
     }
 }

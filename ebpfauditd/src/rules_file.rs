@@ -45,7 +45,7 @@ pub struct Rules {
     name: String,
     commands: Vec<(Position, Command)>,
     /// Errors in lines that the file itself says may fail (after `-i` or `-c`).
-    pub ignored: Vec<String>,
+    ignored: Vec<String>,
     /// Whether lines from some place on may fail.
     tolerant: Option<Position>,
 }
@@ -95,13 +95,21 @@ impl Rules {
         Ok(Self { name, commands: file.lines, ignored, tolerant })
     }
 
+    /// Errors that were found while reading, in lines that may fail.
+    pub fn ignored(&self) -> impl Iterator<Item = &String> {
+        self.ignored.iter()
+    }
+
     /// Does the file's commands to a rule set, in order. `check_path` is asked for every rule that is added.
+    ///
+    /// Errors in lines that may fail go to `ignored`.
     ///
     /// # Errors
     /// Every command that failed; the set is then half changed and must be thrown away.
     pub fn apply(
-        &mut self,
+        &self,
         set: &mut RuleSet,
+        ignored: &mut Vec<String>,
         mut check_path: impl FnMut(&audit_rules::Rule) -> Result<(), Errno>,
     ) -> Result<Vec<Change>, RulesError> {
         let mut changes = Vec::new();
@@ -136,7 +144,7 @@ impl Rules {
             let Err(message) = done else { continue };
             let text = format!("{}:{}:{}: {message}", self.name, position.line, position.column);
             if self.tolerant.is_some_and(|from| from < *position) {
-                self.ignored.push(text);
+                ignored.push(text);
             } else {
                 wrong.push(text);
             }
@@ -192,13 +200,14 @@ mod tests {
         Settings { enabled: Enabled::On, failure: 1, rate_limit: 0, backlog_limit: 64, backlog_wait_time: 60000 };
 
     fn load(text: &str) -> Result<(RuleSet, Vec<String>), RulesError> {
-        let mut rules = Rules::parse("audit.rules".into(), text.as_bytes(), &NoHost)?;
+        let rules = Rules::parse("audit.rules".into(), text.as_bytes(), &NoHost)?;
         let mut set = RuleSet::new(SETTINGS);
-        rules.apply(&mut set, |rule| match rule.watched() {
+        let mut ignored = rules.ignored.clone();
+        rules.apply(&mut set, &mut ignored, |rule| match rule.watched() {
             Some(path) if path.starts_with(b"/missing/") => Err(Errno::ENOENT),
             _ => Ok(()),
         })?;
-        Ok((set, rules.ignored))
+        Ok((set, ignored))
     }
 
     fn errors(text: &str) -> Vec<String> {

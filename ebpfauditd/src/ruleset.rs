@@ -2,8 +2,11 @@
 //!
 //! Pure: what a change means is decided here, what it does to the machine in [`crate::authority`].
 
-use audit_rules::{List, Rule};
+use audit_rules::{Condition, Field, List, Op, Rule};
+use compat::record::MessageType;
 use nix::errno::Errno;
+
+use crate::signal::Subject;
 
 /// `audit_enabled`: off, on, on and locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +57,10 @@ pub enum Setting {
 }
 
 impl Setting {
+    /// All, in the order in which the kernel looks at them.
+    pub const ALL: [Self; 5] =
+        [Self::Enabled, Self::Failure, Self::RateLimit, Self::BacklogLimit, Self::BacklogWaitTime];
+
     /// The name in records.
     pub fn name(self) -> &'static str {
         match self {
@@ -192,6 +199,47 @@ impl RuleSet {
         Ok(Change::Set { setting, old, new: value })
     }
 
+    /// What has to be told when `next` takes the place of this set: removed rules, added rules, settings.
+    pub fn difference(&self, next: &Self) -> Vec<Change> {
+        let gone = self.rules.iter().filter(|rule| !next.rules.contains(rule)).cloned().map(Change::Removed);
+        let new = next.rules.iter().filter(|rule| !self.rules.contains(rule)).cloned().map(Change::Added);
+        let set = Setting::ALL.into_iter().filter_map(|setting| {
+            let (old, new) = (setting.get(&self.settings), setting.get(&next.settings));
+            (old != new).then_some(Change::Set { setting, old, new })
+        });
+        gone.chain(new).chain(set).collect()
+    }
+
+    /// Whether the exclude list drops a record that we make about a request of `who` (`audit_filter` in `kernel/audit.c`).
+    /// Rules that look at what we do not know of the requester (group, program, label) do not match.
+    pub fn excludes(&self, kind: MessageType, who: Subject) -> bool {
+        let holds = |condition: &Condition| {
+            let known = match condition.field() {
+                Field::MsgType => u32::from(kind.0),
+                Field::Pid => who.pid,
+                Field::Uid => who.uid,
+                Field::LoginUid => who.auid,
+                // A key is no condition.
+                Field::Key => return true,
+                _ => return false,
+            };
+            let Some(wanted) = condition.number() else { return false };
+            match condition.op() {
+                Op::Eq => known == wanted,
+                Op::Ne => known != wanted,
+                Op::Lt => known < wanted,
+                Op::Le => known <= wanted,
+                Op::Gt => known > wanted,
+                Op::Ge => known >= wanted,
+                Op::BitMask => known & wanted != 0,
+                Op::BitTest => known & wanted == wanted,
+            }
+        };
+        self.rules.iter().any(|rule| {
+            rule.list() == List::Exclude && !rule.conditions().is_empty() && rule.conditions().iter().all(holds)
+        })
+    }
+
     fn unlocked(&self) -> Result<(), Errno> {
         if self.settings.enabled == Enabled::Locked { Err(Errno::EPERM) } else { Ok(()) }
     }
@@ -259,6 +307,30 @@ mod tests {
         let mut set = set(&[]);
         assert_eq!(set.add(rule("-w /a/b -p r"), false, |_| Err(Errno::ENOENT)), Err(Errno::ENOENT));
         assert!(set.rules().is_empty());
+    }
+
+    #[test]
+    fn the_difference_names_what_went_what_came_and_what_was_set() {
+        let old = set(&["-w /a -p r", "-w /b -p r"]);
+        let mut new = set(&["-w /b -p r", "-w /c -p r"]);
+        new.set(Setting::BacklogLimit, 8192).unwrap();
+        let expected = [
+            Change::Removed(rule("-w /a -p r")),
+            Change::Added(rule("-w /c -p r")),
+            Change::Set { setting: Setting::BacklogLimit, old: 64, new: 8192 },
+        ];
+        assert_eq!(old.difference(&new), expected);
+    }
+
+    #[test]
+    fn the_exclude_list_drops_our_own_records_too() {
+        let who = Subject { pid: 5, uid: 0, auid: 1000, ses: 1 };
+        let dropped = |line: &str| set(&[line]).excludes(MessageType::CONFIG_CHANGE, who);
+        assert!(dropped("-a always,exclude -F msgtype=CONFIG_CHANGE"));
+        assert!(dropped("-a never,exclude -F msgtype=CONFIG_CHANGE -F auid>=1000 -F key=k"));
+        assert!(!dropped("-a always,exclude -F msgtype=CWD"));
+        assert!(!dropped("-a always,exclude -F msgtype=CONFIG_CHANGE -F gid=0"));
+        assert!(!dropped("-a always,user -F uid=0"));
     }
 
     #[test]

@@ -3,15 +3,19 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sink::Counts;
+
 /// What the recorder counts; read by the main thread, written by the recorder alone.
 #[derive(Debug, Default)]
 pub struct Counters {
     ebpf_events: AtomicU64,
     kernel_events: AtomicU64,
     own_events: AtomicU64,
-    records: AtomicU64,
+    written: AtomicU64,
     bytes: AtomicU64,
-    unwritten_events: AtomicU64,
+    waiting: AtomicU64,
+    lost: AtomicU64,
+    discarded: AtomicU64,
 }
 
 /// Where an event came from.
@@ -34,18 +38,14 @@ pub struct Totals {
     pub kernel_events: u64,
     /// Events the daemon made itself.
     pub own_events: u64,
-    /// Log lines written.
-    pub records: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// Events that came this far and could not be written.
-    pub unwritten_events: u64,
+    /// What became of the lines.
+    pub lines: Counts,
 }
 
 impl Totals {
-    /// Events of all origins that are in the log.
-    pub fn written_events(&self) -> u64 {
-        (self.ebpf_events + self.kernel_events + self.own_events).saturating_sub(self.unwritten_events)
+    /// Events of all origins.
+    pub fn events(&self) -> u64 {
+        self.ebpf_events + self.kernel_events + self.own_events
     }
 }
 
@@ -57,18 +57,17 @@ impl Counters {
             Origin::Kernel => &self.kernel_events,
             Origin::Own => &self.own_events,
         };
-        bump(counter, 1);
+        // One thread writes, so a plain load and store do; the locked instruction of `fetch_add` would be paid per event.
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    /// Counts a batch that is in the log.
-    pub fn wrote(&self, records: u64, bytes: u64) {
-        bump(&self.records, records);
-        bump(&self.bytes, bytes);
-    }
-
-    /// Counts events that could not be written.
-    pub fn failed(&self, events: u64) {
-        bump(&self.unwritten_events, events);
+    /// Publishes what the log has counted.
+    pub fn lines(&self, counts: Counts) {
+        self.written.store(counts.written, Ordering::Relaxed);
+        self.bytes.store(counts.bytes, Ordering::Relaxed);
+        self.waiting.store(counts.waiting, Ordering::Relaxed);
+        self.lost.store(counts.lost, Ordering::Relaxed);
+        self.discarded.store(counts.discarded, Ordering::Relaxed);
     }
 
     /// The numbers now.
@@ -78,16 +77,15 @@ impl Counters {
             ebpf_events: read(&self.ebpf_events),
             kernel_events: read(&self.kernel_events),
             own_events: read(&self.own_events),
-            records: read(&self.records),
-            bytes: read(&self.bytes),
-            unwritten_events: read(&self.unwritten_events),
+            lines: Counts {
+                written: read(&self.written),
+                bytes: read(&self.bytes),
+                waiting: read(&self.waiting),
+                lost: read(&self.lost),
+                discarded: read(&self.discarded),
+            },
         }
     }
-}
-
-/// One thread writes, so a plain load and store do; the locked instruction of `fetch_add` would be paid per event.
-fn bump(counter: &AtomicU64, by: u64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }
 
 /// What was lost, by reason, since the daemon started. The reasons are words that can be field names of a record.
@@ -147,15 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_written_or_failed() {
+    fn events_are_counted_by_origin() {
         let counters = Counters::default();
+        counters.took(Origin::Ebpf);
         counters.took(Origin::Ebpf);
         counters.took(Origin::Kernel);
         counters.took(Origin::Own);
-        counters.failed(1);
-        counters.wrote(4, 100);
+        let lines = Counts { written: 4, bytes: 100, waiting: 1, lost: 2, discarded: 3 };
+        counters.lines(lines);
         let totals = counters.totals();
-        assert_eq!(totals.written_events(), 2);
-        assert_eq!((totals.records, totals.bytes), (4, 100));
+        assert_eq!((totals.ebpf_events, totals.kernel_events, totals.own_events), (2, 1, 1));
+        assert_eq!((totals.events(), totals.lines), (4, lines));
     }
 }

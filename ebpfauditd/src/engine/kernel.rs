@@ -7,7 +7,6 @@
 //! Everything that was in the kernel before is put back at the end.
 
 mod before;
-mod link;
 mod order;
 mod pending;
 mod source;
@@ -16,11 +15,11 @@ use std::io;
 use std::path::Path;
 
 use audit_rules::{Action, Condition, Draft, Field, List, Op, Rule, SyscallSet, Value};
+use compat::audit::{Answer, Audit, Status, StatusField};
 use compat::netlink::AuditSocket;
 use nix::errno::Errno;
 
 pub use before::{Before, BeforeFile};
-pub use link::{KernelStatus, Link};
 use order::Step;
 use pending::Pending;
 pub use source::NetlinkSource;
@@ -67,8 +66,8 @@ pub struct ApplyError {
 
 /// Keeps rules and settings in the kernel while it lives.
 #[derive(Debug)]
-pub struct Engine<L: Link = AuditSocket> {
-    link: L,
+pub struct Engine<A: Audit = AuditSocket> {
+    kernel: A,
     before: Before,
     file: Option<BeforeFile>,
     /// Lost records that were counted before we came.
@@ -86,37 +85,48 @@ pub struct Engine<L: Link = AuditSocket> {
     restored: bool,
 }
 
+/// Whether the kernel's audit can be controlled from here; changes nothing.
+pub fn probe() -> Result<(), StartError> {
+    let act = "open the audit netlink socket";
+    let mut kernel = AuditSocket::open().map_err(|error| StartError::Request { act, error })?;
+    kernel.status().map(drop).map_err(no_status)
+}
+
+fn no_status(error: io::Error) -> StartError {
+    match errno_of(&error) {
+        Errno::ECONNREFUSED | Errno::EPROTONOSUPPORT => StartError::Disabled,
+        Errno::EPERM | Errno::EACCES => StartError::Refused(error),
+        _ => StartError::Request { act: "read the kernel's audit status", error },
+    }
+}
+
 impl Engine {
     /// Registers as the audit daemon and takes over what is in the kernel: its rules are remembered and removed. Auditing
     /// is not enabled yet.
     pub fn start(run_dir: &Path) -> Result<(Self, NetlinkSource), StartError> {
         let act = "open the audit netlink socket";
-        let mut link = AuditSocket::open().map_err(|error| StartError::Request { act, error })?;
-        let status = Link::status(&mut link).map_err(|error| match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-            Errno::ECONNREFUSED | Errno::EPROTONOSUPPORT => StartError::Disabled,
-            Errno::EPERM | Errno::EACCES => StartError::Refused(error),
-            _ => StartError::Request { act: "read the kernel's audit status", error },
-        })?;
+        let mut kernel = AuditSocket::open().map_err(|error| StartError::Request { act, error })?;
+        let status = kernel.status().map_err(no_status)?;
         let mut records = AuditSocket::open().map_err(|error| StartError::Request { act, error })?;
         records.register().map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EEXIST) => StartError::AnotherDaemon(status.pid),
             Some(Errno::EPERM | Errno::EACCES) => StartError::Refused(error),
             _ => StartError::Request { act: "register as the audit daemon", error },
         })?;
-        let engine = Self::take_over(link, status, Some(BeforeFile::in_directory(run_dir)), std::process::id())?;
+        let engine = Self::take_over(kernel, status, Some(BeforeFile::in_directory(run_dir)), std::process::id())?;
         Ok((engine, NetlinkSource::new(records)))
     }
 }
 
-impl<L: Link> Engine<L> {
+impl<A: Audit> Engine<A> {
     fn take_over(
-        mut link: L,
-        status: KernelStatus,
+        mut kernel: A,
+        status: Status,
         file: Option<BeforeFile>,
         pid: u32,
     ) -> Result<Self, StartError> {
         let present =
-            link.rules().map_err(|error| StartError::Request { act: "list the kernel's audit rules", error })?;
+            kernel.list_rules().map_err(|error| StartError::Request { act: "list the kernel's audit rules", error })?;
         let before = file.as_ref().and_then(BeforeFile::read);
         if before.is_some() {
             log::warn!("a daemon before this one was killed; what it changed in the kernel will be put back too");
@@ -135,7 +145,7 @@ impl<L: Link> Engine<L> {
             log::warn!("cannot write down the kernel's audit state, it will be lost if this daemon is killed: {error}");
         }
         let mut engine = Self {
-            link,
+            kernel,
             before,
             file,
             lost_before: status.lost,
@@ -153,7 +163,7 @@ impl<L: Link> Engine<L> {
         }
         // From here on a failure drops the engine, which puts everything back.
         let bytes = order::prepended(&engine.hide_us);
-        engine.link.add_rule(&bytes).map_err(|error| StartError::Request { act: "add an audit rule", error })?;
+        engine.kernel.add_rule(&bytes).map_err(|error| StartError::Request { act: "add an audit rule", error })?;
         engine.hidden = true;
         for rule in present {
             engine.delete(&rule).map_err(|errno| StartError::Request {
@@ -175,18 +185,28 @@ impl<L: Link> Engine<L> {
     }
 
     /// The kernel's status now.
-    pub fn status(&mut self) -> io::Result<KernelStatus> {
-        self.link.status()
+    pub fn status(&mut self) -> io::Result<Status> {
+        self.kernel.status()
     }
 
     /// Records the kernel lost since we came.
     pub fn lost(&mut self) -> io::Result<u64> {
-        Ok(u64::from(self.link.status()?.lost.wrapping_sub(self.lost_before)))
+        Ok(u64::from(self.kernel.status()?.lost.wrapping_sub(self.lost_before)))
     }
 
     /// Sets one of the kernel's own settings.
     pub fn set(&mut self, setting: Setting, value: u32) -> io::Result<()> {
-        self.link.set(setting, value)
+        self.kernel.set(field(setting), value).map(drop)
+    }
+
+    /// Passes on a request that changes neither rules nor settings.
+    pub fn request(&mut self, kind: u16, payload: &[u8]) -> io::Result<Answer> {
+        self.kernel.request(kind, payload)
+    }
+
+    /// Forgets how long tasks have waited for room in the backlog; gives the old value, in jiffies.
+    pub fn reset_wait_time(&mut self) -> io::Result<u32> {
+        self.kernel.set(StatusField::BacklogWaitTimeActual, 0)
     }
 
     /// Makes these the rules in the kernel, in this order: all of them, or, on an error, those that were there.
@@ -229,18 +249,18 @@ impl<L: Link> Engine<L> {
                     self.delete(rule).map_err(|errno| refused("delete rule", rule, errno))?;
                 }
                 Step::Append(rule) => {
-                    self.link.add_rule(rule).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
+                    self.kernel.add_rule(rule).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
                 }
                 Step::Prepend(rule) => {
                     let bytes = order::prepended(rule);
-                    self.link.add_rule(&bytes).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
+                    self.kernel.add_rule(&bytes).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
                 }
             }
             step.apply(&mut self.loaded);
         }
         if never && !self.never {
             let bytes = order::prepended(&self.task_never);
-            self.link
+            self.kernel
                 .add_rule(&bytes)
                 .map_err(|error| refused("add rule", &self.task_never, errno_of(&error)))?;
             self.never = true;
@@ -250,7 +270,7 @@ impl<L: Link> Engine<L> {
 
     /// Deletes a rule; one that the kernel has dropped by itself (its directory is gone) is deleted already.
     fn delete(&mut self, rule: &[u8]) -> Result<(), Errno> {
-        match self.link.delete_rule(rule) {
+        match self.kernel.delete_rule(rule) {
             Ok(()) => Ok(()),
             Err(error) => match errno_of(&error) {
                 Errno::ENOENT => Ok(()),
@@ -275,7 +295,7 @@ impl<L: Link> Engine<L> {
             }
         }
         if self.before.enabled == 0
-            && let Err(error) = self.link.set(Setting::Enabled, 0)
+            && let Err(error) = self.kernel.set(StatusField::Enabled, 0)
         {
             log::error!("cannot disable auditing: {error}");
         }
@@ -297,17 +317,17 @@ impl<L: Link> Engine<L> {
                 (Setting::Enabled, before.enabled),
             ];
             for (setting, value) in settings {
-                if let Err(error) = self.link.set(setting, value) {
+                if let Err(error) = self.kernel.set(field(setting), value) {
                     log::error!("cannot set {} back to {value}: {error}", setting.name());
                 }
             }
             for rule in &before.rules {
-                if let Err(error) = self.link.add_rule(rule) {
+                if let Err(error) = self.kernel.add_rule(rule) {
                     log::error!("cannot put a rule back: {}", refused("add rule", rule, errno_of(&error)));
                 }
             }
         }
-        if let Err(error) = self.link.unregister() {
+        if let Err(error) = self.kernel.set(StatusField::Pid, 0) {
             log::error!("cannot unregister as the audit daemon: {error}");
         }
         if std::mem::take(&mut self.hidden) {
@@ -322,9 +342,20 @@ impl<L: Link> Engine<L> {
     }
 }
 
-impl<L: Link> Drop for Engine<L> {
+impl<A: Audit> Drop for Engine<A> {
     fn drop(&mut self) {
         self.restore();
+    }
+}
+
+/// The setting in the kernel's protocol.
+fn field(setting: Setting) -> StatusField {
+    match setting {
+        Setting::Enabled => StatusField::Enabled,
+        Setting::Failure => StatusField::Failure,
+        Setting::RateLimit => StatusField::RateLimit,
+        Setting::BacklogLimit => StatusField::BacklogLimit,
+        Setting::BacklogWaitTime => StatusField::BacklogWaitTime,
     }
 }
 

@@ -8,7 +8,7 @@ const PREPEND: u8 = 0x10;
 
 /// One request to the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// `AUDIT_DEL_RULE` with these bytes.
     Delete(Vec<u8>),
     /// `AUDIT_ADD_RULE` with these bytes.
@@ -19,7 +19,7 @@ pub enum Step {
 
 impl Step {
     /// Does the step to a list of rules.
-    pub fn apply(&self, rules: &mut Vec<Vec<u8>>) {
+    pub(super) fn apply(&self, rules: &mut Vec<Vec<u8>>) {
         match self {
             Self::Delete(rule) => {
                 if let Some(at) = rules.iter().position(|loaded| loaded == rule) {
@@ -33,7 +33,7 @@ impl Step {
 }
 
 /// A rule's bytes with the flag that puts it first.
-pub fn prepended(rule: &[u8]) -> Vec<u8> {
+pub(super) fn prepended(rule: &[u8]) -> Vec<u8> {
     let mut bytes = rule.to_vec();
     // The flags word is in the machine's byte order; its low byte is where the bit and the list number are.
     let low = if cfg!(target_endian = "little") { 0 } else { 3 };
@@ -47,7 +47,7 @@ pub fn prepended(rule: &[u8]) -> Vec<u8> {
 /// unchanged; otherwise what can stay in place stays, and the others are deleted and appended again.
 ///
 /// `wanted` must not hold a rule twice: the kernel refuses the second (`EEXIST`).
-pub fn steps(loaded: &[Vec<u8>], wanted: &[Vec<u8>]) -> Vec<Step> {
+pub(super) fn steps(loaded: &[Vec<u8>], wanted: &[Vec<u8>]) -> Vec<Step> {
     if !loaded.is_empty()
         && let Some(front) = wanted.strip_suffix(loaded)
     {

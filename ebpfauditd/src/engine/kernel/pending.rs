@@ -22,7 +22,7 @@ const SPARE: usize = 16;
 
 /// Records that wait for the rest of their event.
 #[derive(Debug, Default)]
-pub struct Pending {
+pub(super) struct Pending {
     waiting: Vec<Waiting>,
     spare: Vec<Event>,
 }
@@ -36,13 +36,13 @@ struct Waiting {
 
 impl Pending {
     /// An empty table.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// Takes one message of the kernel: `audit(SECONDS.MMM:SERIAL): BODY`. Hands out the events it completes.
     /// Returns how many those were.
-    pub fn record(
+    pub(super) fn record(
         &mut self,
         kind: MessageType,
         text: &[u8],
@@ -85,7 +85,7 @@ impl Pending {
     }
 
     /// Hands out what has waited long enough, oldest first. Returns how many events those were.
-    pub fn expire(&mut self, now: Instant, sink: &mut dyn FnMut(&mut Event)) -> usize {
+    pub(super) fn expire(&mut self, now: Instant, sink: &mut dyn FnMut(&mut Event)) -> usize {
         let before = self.waiting.len();
         let mut at = 0;
         while at < self.waiting.len() {
@@ -100,7 +100,7 @@ impl Pending {
     }
 
     /// Hands out everything: nothing more will come.
-    pub fn flush(&mut self, sink: &mut dyn FnMut(&mut Event)) -> usize {
+    pub(super) fn flush(&mut self, sink: &mut dyn FnMut(&mut Event)) -> usize {
         let waiting = std::mem::take(&mut self.waiting);
         let count = waiting.len();
         for waiting in waiting {
@@ -110,7 +110,7 @@ impl Pending {
     }
 
     /// When [`expire`](Self::expire) will next have something to do.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         self.waiting.iter().map(|waiting| waiting.deadline).min()
     }
 

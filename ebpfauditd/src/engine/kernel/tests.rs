@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use audit_rules::{Command, NoHost, parse_words};
+use compat::audit::{Part, kind};
 
 use super::*;
 
 /// What the engine would see of the kernel: its settings and rule lists, and the requests it refuses.
 #[derive(Debug, Default)]
 struct Kernel {
-    status: KernelStatus,
+    status: Status,
     rules: Vec<Vec<u8>>,
     refuse: Option<Vec<u8>>,
     registered: bool,
@@ -19,62 +20,64 @@ struct Kernel {
 #[derive(Clone, Debug, Default)]
 struct Fake(Rc<RefCell<Kernel>>);
 
-fn fail<T>(errno: Errno) -> io::Result<T> {
-    Err(errno.into())
+impl Audit for Fake {
+    fn request(&mut self, kind: u16, payload: &[u8]) -> io::Result<Answer> {
+        let kernel = &mut *self.0.borrow_mut();
+        let mut answer = Answer::default();
+        match kind {
+            kind::GET => answer.parts.push(Part { kind, payload: kernel.status.encode() }),
+            kind::SET => kernel.set(&Status::decode(payload).unwrap())?,
+            kind::LIST_RULES => {
+                answer.parts.extend(kernel.rules.iter().map(|rule| Part { kind, payload: rule.clone() }));
+            }
+            kind::ADD_RULE => kernel.add(payload)?,
+            kind::DEL_RULE => {
+                let at = kernel.rules.iter().position(|present| present == payload);
+                kernel.rules.remove(at.ok_or(Errno::ENOENT)?);
+            }
+            other => panic!("request {other}"),
+        }
+        Ok(answer)
+    }
 }
 
-impl Link for Fake {
-    fn status(&mut self) -> io::Result<KernelStatus> {
-        Ok(self.0.borrow().status)
-    }
-
-    fn set(&mut self, setting: Setting, value: u32) -> io::Result<()> {
-        let status = &mut self.0.borrow_mut().status;
-        if status.enabled == LOCKED {
-            return fail(Errno::EPERM);
+impl Kernel {
+    fn set(&mut self, wanted: &Status) -> Result<(), Errno> {
+        let status = &mut self.status;
+        if wanted.sets(StatusField::Pid) {
+            self.registered = wanted.pid != 0;
+            return Ok(());
         }
-        *match setting {
-            Setting::Enabled => &mut status.enabled,
-            Setting::Failure => &mut status.failure,
-            Setting::RateLimit => &mut status.rate_limit,
-            Setting::BacklogLimit => &mut status.backlog_limit,
-            Setting::BacklogWaitTime => &mut status.backlog_wait_time,
-        } = value;
+        if status.enabled == LOCKED {
+            return Err(Errno::EPERM);
+        }
+        for (field, value) in [
+            (StatusField::Enabled, &mut status.enabled),
+            (StatusField::Failure, &mut status.failure),
+            (StatusField::RateLimit, &mut status.rate_limit),
+            (StatusField::BacklogLimit, &mut status.backlog_limit),
+            (StatusField::BacklogWaitTime, &mut status.backlog_wait_time),
+        ] {
+            if wanted.sets(field) {
+                *value = wanted.get(field);
+            }
+        }
         Ok(())
     }
 
-    fn rules(&mut self) -> io::Result<Vec<Vec<u8>>> {
-        Ok(self.0.borrow().rules.clone())
-    }
-
-    fn add_rule(&mut self, rule: &[u8]) -> io::Result<()> {
-        let kernel = &mut *self.0.borrow_mut();
+    fn add(&mut self, rule: &[u8]) -> Result<(), Errno> {
         let mut stored = rule.to_vec();
         stored[0] &= !0x10;
-        if kernel.refuse.as_deref() == Some(&stored) {
-            return fail(Errno::ENOENT);
+        if self.refuse.as_deref() == Some(&stored) {
+            return Err(Errno::ENOENT);
         }
         if stored != rule {
-            kernel.rules.insert(0, stored);
-        } else if kernel.rules.contains(&stored) {
-            return fail(Errno::EEXIST);
+            self.rules.insert(0, stored);
+        } else if self.rules.contains(&stored) {
+            return Err(Errno::EEXIST);
         } else {
-            kernel.rules.push(stored);
+            self.rules.push(stored);
         }
-        Ok(())
-    }
-
-    fn delete_rule(&mut self, rule: &[u8]) -> io::Result<()> {
-        let rules = &mut self.0.borrow_mut().rules;
-        match rules.iter().position(|present| present == rule) {
-            Some(at) => drop(rules.remove(at)),
-            None => return fail(Errno::ENOENT),
-        }
-        Ok(())
-    }
-
-    fn unregister(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().registered = false;
         Ok(())
     }
 }
@@ -117,13 +120,13 @@ fn without_rules_for_the_kernel_new_tasks_get_no_context() {
 #[test]
 fn what_was_there_is_back_at_the_end() {
     let present = rule("-a always,exit -S open -F key=before").encode();
-    let status = KernelStatus {
+    let status = Status {
         enabled: 1,
         failure: 1,
         rate_limit: 5,
         backlog_limit: 64,
         backlog_wait_time: 15000,
-        ..KernelStatus::default()
+        ..Status::default()
     };
     let (fake, mut engine) = start(Kernel { status, rules: vec![present.clone()], ..Kernel::default() });
     engine.set(Setting::BacklogLimit, 8192).unwrap();
@@ -153,7 +156,7 @@ fn a_rule_that_the_kernel_refuses_leaves_the_old_ones() {
 
 #[test]
 fn a_kernel_that_is_locked_is_left_as_it_is() {
-    let status = KernelStatus { enabled: LOCKED, ..KernelStatus::default() };
+    let status = Status { enabled: LOCKED, ..Status::default() };
     let present = rule("-w /a -p r").encode();
     let (fake, mut engine) = start(Kernel { status, rules: vec![present.clone()], ..Kernel::default() });
     assert!(engine.is_locked());

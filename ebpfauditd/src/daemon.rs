@@ -1,0 +1,356 @@
+//! From the command line to a daemon that records, and to its end.
+//!
+//! The order is auditd's where it can be: privilege, configuration, rules, lock, background, engines, log, `DAEMON_START`,
+//! rules in force, ready. Whatever fails leaves the machine as it was.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use audit_rules::Rule;
+use compat::control::socket_path;
+use compat::interpret::Format;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::background::{self, Readiness, Side};
+use crate::control::{Limits, Server};
+use crate::enforcement::Enforcement;
+use crate::engine::{ebpf, kernel};
+use crate::exit;
+use crate::host::SystemHost;
+use crate::listing;
+use crate::messages::{self, Reader};
+use crate::options::{Options, Startup};
+use crate::own_record;
+use crate::pidfile::PidFile;
+use crate::plan::{Offer, plan};
+use crate::privilege;
+use crate::recorder::{self, Command, Input};
+use crate::rules_file::{self, Rules, RulesError};
+use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings as Values};
+use crate::service::Service;
+use crate::settings::Settings;
+use crate::signal::{Signals, Subject};
+use crate::sink::Sink;
+use crate::stats::Origin;
+use crate::watchable;
+
+/// How often losses are looked for, so also how often they can be said in the log.
+const TICK: Duration = Duration::from_secs(1);
+/// Records that may wait in the kernel while we run, unless the rules say otherwise: the kernel's own 64 is for machines
+/// without a daemon; this is what Debian's rules ask for.
+const BACKLOG_LIMIT: u32 = 8192;
+/// Settings without a kernel to ask: its defaults (`kernel/audit.c`), auditing on.
+const VALUES: Values = Values {
+    enabled: Enabled::On,
+    failure: 1,
+    rate_limit: 0,
+    backlog_limit: BACKLOG_LIMIT,
+    backlog_wait_time: 60_000,
+};
+
+/// Why the daemon did not start: what to say, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    messages: Vec<String>,
+    code: u8,
+}
+
+impl Failure {
+    fn new(code: u8, error: impl ToString) -> Self {
+        Self { messages: error.to_string().lines().map(str::to_owned).collect(), code }
+    }
+
+    fn say(&self) {
+        for message in &self.messages {
+            log::error!("{message}");
+        }
+    }
+}
+
+/// Runs the daemon; gives the exit code.
+pub fn run(options: Options) -> u8 {
+    match prepare(&options) {
+        Ok((settings, rules, pid_file)) => go(options, settings, rules, pid_file),
+        Err(failure) => {
+            failure.say();
+            failure.code
+        }
+    }
+}
+
+/// Everything that can be found wrong before anything is touched, while somebody is at the terminal.
+fn prepare(options: &Options) -> Result<(Settings, Option<Rules>, PidFile), Failure> {
+    if !privilege::may_control_audit().map_err(|error| Failure::new(exit::FAILED, error))? {
+        return Err(Failure::new(exit::PRIVILEGE, privilege::NEEDED));
+    }
+    let (settings, notes) = Settings::load(&options.config_dir, options.allow_links)
+        .map_err(|error| Failure::new(error.exit_code(), error))?;
+    for note in notes {
+        log::warn!("{note}");
+    }
+    let path = options.config_dir.join(rules_file::NAME);
+    let rules = match Rules::read(&path, &SystemHost) {
+        Ok(rules) => Some(rules),
+        // As with auditd, which starts without any: a new machine has none until augenrules has run.
+        Err(missing @ RulesError::Missing(_)) => {
+            log::warn!("{missing}, starting without rules");
+            None
+        }
+        Err(error) => return Err(Failure::new(exit::CONFIG, error)),
+    };
+    if let Some(rules) = &rules {
+        // Tried on paper first: every error of the file is said, and nothing has been changed.
+        rules
+            .apply(&mut RuleSet::new(VALUES), &mut Vec::new(), watchable::check)
+            .map_err(|error| Failure::new(exit::CONFIG, error))?;
+    }
+    let pid_file = PidFile::lock(&options.run_dir).map_err(|error| Failure::new(exit::FAILED, error))?;
+    Ok((settings, rules, pid_file))
+}
+
+/// Goes into the background if it is to, and runs there.
+fn go(options: Options, settings: Settings, rules: Option<Rules>, pid_file: PidFile) -> u8 {
+    let readiness = if options.no_fork {
+        Readiness::nobody_waits()
+    } else {
+        match background::detach() {
+            Ok(Side::Daemon(readiness)) => readiness,
+            Ok(Side::Parent(code)) => {
+                pid_file.leave_to_child();
+                return code;
+            }
+            Err(error) => {
+                log::error!("Failed daemonizing ({error})");
+                return exit::FAILED;
+            }
+        }
+    };
+    messages::to(if readiness.is_background() { Reader::Both } else { Reader::Terminal });
+    match serve(options, settings, rules, pid_file, readiness) {
+        Ok(()) => exit::OK,
+        Err((failure, readiness)) => {
+            failure.say();
+            log::error!("The audit daemon is exiting.");
+            if let Some(readiness) = readiness {
+                readiness.failed(failure.code);
+            }
+            failure.code
+        }
+    }
+}
+
+/// The daemon itself, from its start to its end.
+fn serve(
+    options: Options,
+    settings: Settings,
+    rules: Option<Rules>,
+    mut pid_file: PidFile,
+    readiness: Readiness,
+) -> Result<(), (Failure, Option<Readiness>)> {
+    let run_dir = options.run_dir.clone();
+    let started = Signals::block()
+        .map_err(|error| Failure::new(exit::FAILED, format!("cannot take signals: {error}")))
+        .and_then(|signals| {
+            pid_file.write().map_err(|error| Failure::new(exit::FAILED, error))?;
+            privilege::harden();
+            Ok((signals, start(options, settings, rules)?))
+        });
+    let (signals, mut service) = match started {
+        Ok(started) => started,
+        Err(failure) => return Err((failure, Some(readiness))),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failure = Failure::new(exit::FAILED, format!("cannot start the control plane: {error}"));
+            return Err((failure, Some(readiness)));
+        }
+    };
+    let mut readiness = Some(readiness);
+    let ended = runtime.block_on(attend(&mut service, &run_dir, signals, &mut readiness));
+    drop(runtime);
+    let (sender, result) = match ended {
+        Ok(sender) => (sender, Ok(())),
+        Err(failure) => (Subject::ourselves(), Err(failure)),
+    };
+    let stopped = service.stop(sender).map_err(|error| Failure::new(exit::FAILED, error));
+    drop(pid_file);
+    result.and(stopped).map_err(|failure| (failure, readiness))
+}
+
+/// Engines, log and rules.
+fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<Service, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(exit::FAILED, error);
+    let mut offer = ebpf::Engine::probe();
+    let mut inputs = Vec::new();
+    let kernel = match kernel::Engine::start(&options.run_dir) {
+        Ok((engine, source)) => {
+            inputs.push(Input { origin: Origin::Kernel, source: Box::new(source) });
+            Some(engine)
+        }
+        Err(error @ (kernel::StartError::Disabled | kernel::StartError::Refused(_))) if offer.tracepoint.is_ok() => {
+            log::warn!("{error}: messages of programs and the kernel's own records will be missing");
+            offer.kernel_audit = Err(error.to_string());
+            None
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    let ebpf = match &offer.tracepoint {
+        Ok(_) => {
+            let engine_options =
+                ebpf::Options { ring_bytes: options.ring_bytes.unwrap_or(ebpf::Options::default().ring_bytes) };
+            let (engine, source) = ebpf::Engine::start(&engine_options).map_err(|error| failed(&error))?;
+            inputs.push(Input { origin: Origin::Ebpf, source: Box::new(source) });
+            Some(engine)
+        }
+        Err(reason) => {
+            log::warn!("no eBPF on this kernel, the kernel's audit serves every rule: {reason}");
+            None
+        }
+    };
+    let (found, set, changes) = first_set(&options, kernel.as_ref(), rules)?;
+    let sink = Sink::open(&settings, options.foreground).map_err(|error| Failure::new(exit::CONFIG, error))?;
+    let recorder = recorder::start(inputs, settings.formatter(), sink).map_err(|error| failed(&error))?;
+    let release = nix::sys::utsname::uname()
+        .map(|name| name.release().to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let start = own_record::daemon_start(format_word(&settings), &release, Subject::ourselves());
+    recorder.send(Command::Write(start)).map_err(|error| failed(&error))?;
+    let startup = options.startup;
+    let mut service = Service::new(options, settings, Enforcement::new(found, offer, ebpf, kernel), recorder);
+    if let Err(error) = service.begin(set, &changes) {
+        service.abort("load-rules");
+        return Err(Failure::new(exit::FAILED, error));
+    }
+    log::info!(
+        "Init complete, ebpfauditd {} listening for events (startup state {})",
+        env!("CARGO_PKG_VERSION"),
+        startup.word()
+    );
+    Ok(service)
+}
+
+/// The word for the log format in `DAEMON_START`.
+fn format_word(settings: &Settings) -> &'static str {
+    match settings.format {
+        Format::Raw => "raw",
+        Format::Enriched => "enriched",
+    }
+}
+
+/// The settings found, and the first set: what the kernel had, then what the rules file says.
+fn first_set(
+    options: &Options,
+    kernel: Option<&kernel::Engine>,
+    rules: Option<Rules>,
+) -> Result<(Values, RuleSet, Vec<Change>), Failure> {
+    let found = kernel.map_or(VALUES, |engine| {
+        let before = engine.before();
+        Values {
+            enabled: if before.enabled == 0 { Enabled::Off } else { Enabled::On },
+            failure: before.failure,
+            rate_limit: before.rate_limit,
+            backlog_limit: before.backlog_limit,
+            backlog_wait_time: before.backlog_wait_time,
+        }
+    });
+    let refused = |errno: nix::errno::Errno| Failure::new(exit::FAILED, errno.desc());
+    let mut set = RuleSet::new(found);
+    let mut changes = Vec::new();
+    for bytes in kernel.map_or(&[][..], |engine| &engine.before().rules) {
+        match Rule::decode(bytes) {
+            Ok(rule) => drop(set.add(rule, false, |_| Ok(())).map_err(refused)?),
+            Err(error) => log::warn!("a rule that was in the kernel is left out until we end: {error}"),
+        }
+    }
+    let enabled = match options.startup {
+        Startup::Enable => Enabled::On,
+        Startup::Disable => Enabled::Off,
+        Startup::NoChange => found.enabled,
+    };
+    set.set(Setting::Enabled, enabled as u32).map_err(refused)?;
+    set.set(Setting::BacklogLimit, found.backlog_limit.max(BACKLOG_LIMIT)).map_err(refused)?;
+    if let Some(rules) = rules {
+        let mut ignored = Vec::new();
+        changes = rules
+            .apply(&mut set, &mut ignored, watchable::check)
+            .map_err(|error| Failure::new(exit::CONFIG, error))?;
+        for line in rules.ignored().chain(&ignored) {
+            log::warn!("{line}");
+        }
+    }
+    Ok((found, set, changes))
+}
+
+/// The main thread's loop: signals, clients, losses. Ends with the sender of the signal that ends the daemon.
+async fn attend(
+    service: &mut Service,
+    run_dir: &Path,
+    signals: Signals,
+    readiness: &mut Option<Readiness>,
+) -> Result<Subject, Failure> {
+    let failed = |what: &str, error: io::Error| Failure::new(exit::FAILED, format!("cannot {what}: {error}"));
+    // SAFETY: `Signals` owns its descriptor, always gives the same one, and lives inside the `AsyncFd` until that is dropped.
+    let signals = unsafe { AsyncFd::register_with_interest(signals, Interest::READABLE) }
+        .map_err(|error| failed("wait for signals", error.into()))?;
+    let (_server, mut requests) = Server::bind(&socket_path(run_dir), Limits::default())
+        .map_err(|error| Failure::new(exit::FAILED, error))?;
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    if let Some(readiness) = readiness.take() {
+        let background = readiness.is_background();
+        readiness.ready().map_err(|error| failed("let go of the terminal", error))?;
+        if background {
+            messages::terminal_is_gone();
+        }
+    }
+    loop {
+        tokio::select! {
+            ready = signals.readable() => {
+                let mut ready = ready.map_err(|error| failed("wait for signals", error))?;
+                while let Some((request, sender)) =
+                    signals.get_ref().next().map_err(|error| failed("read a signal", error))?
+                {
+                    if !service.signal(request, sender) {
+                        return Ok(sender);
+                    }
+                }
+                ready.clear_ready();
+            }
+            Some(request) = requests.recv() => request.answer(service),
+            _ = ticks.tick() => service.tick(),
+        }
+    }
+}
+
+/// What the kernel offers, as text for `--probe`.
+pub fn probe() -> String {
+    listing::offer(&look())
+}
+
+/// The plan for a rules file, as text for `--plan`, and the exit code. Changes nothing.
+pub fn show_plan(options: &Options) -> Result<String, (String, u8)> {
+    let path = options.config_dir.join(rules_file::NAME);
+    let rules = Rules::read(&path, &SystemHost).map_err(|error| (error.to_string(), exit::CONFIG))?;
+    let mut set = RuleSet::new(VALUES);
+    let mut ignored = Vec::new();
+    rules
+        .apply(&mut set, &mut ignored, watchable::check)
+        .map_err(|error| (error.to_string(), exit::CONFIG))?;
+    for line in rules.ignored().chain(&ignored) {
+        log::warn!("{line}");
+    }
+    let offer = look();
+    let listed: Vec<&Rule> = set.rules().iter().collect();
+    Ok(listing::plan(&listed, &plan(set.rules(), &offer)))
+}
+
+/// Probes without changing anything.
+fn look() -> Offer {
+    let mut offer = ebpf::Engine::probe();
+    offer.kernel_audit = kernel::probe().map_err(|error| error.to_string());
+    offer
+}

@@ -1,0 +1,76 @@
+//! Text for people: what the kernel offers, which engine serves which rule, what was counted.
+
+use std::fmt::Write as _;
+
+use audit_rules::Rule;
+
+use crate::plan::{EngineKind, Offer, Plan};
+use crate::stats::{Totals, total};
+
+/// One line for each thing that was tried, and which engines there are.
+pub fn offer(offer: &Offer) -> String {
+    let mut text = String::new();
+    for (what, outcome) in &offer.trials {
+        // Writing to a String cannot fail.
+        let _ = match outcome {
+            Ok(how) => writeln!(text, "yes  {what}: {how}"),
+            Err(why) => writeln!(text, "no   {what}: {why}"),
+        };
+    }
+    let mut engine = |name: &str, outcome: Result<(), &String>| {
+        let _ = match outcome {
+            Ok(()) => writeln!(text, "engine {name}: available"),
+            Err(why) => writeln!(text, "engine {name}: not available: {why}"),
+        };
+    };
+    engine("tracepoint", offer.tracepoint.as_ref().map(|_| ()));
+    engine("kernel audit", offer.kernel_audit.as_ref().map(|()| ()));
+    text
+}
+
+/// Each rule with its engine, hooks and reason, and a summary.
+pub fn plan(rules: &[&Rule], plan: &Plan) -> String {
+    let mut text = String::new();
+    let mut count = [0usize; 3];
+    for (number, (rule, assignment)) in rules.iter().zip(plan.assignments()).enumerate() {
+        count[match assignment.engine {
+            EngineKind::Tracepoint => 0,
+            EngineKind::KernelAudit => 1,
+            EngineKind::Refused => 2,
+        }] += 1;
+        let hooks: Vec<&str> = assignment.hooks.iter().map(|hook| hook.info().target).collect();
+        let hooks = if hooks.is_empty() { "none".to_owned() } else { hooks.join(", ") };
+        let _ = writeln!(text, "{:>4}  {rule}", number + 1);
+        let _ = writeln!(text, "      engine: {}; hooks: {hooks}", assignment.engine);
+        let _ = writeln!(text, "      why: {}", assignment.reason);
+    }
+    let _ = writeln!(
+        text,
+        "{} rules: {} tracepoint, {} kernel audit, {} refused",
+        rules.len(),
+        count[0],
+        count[1],
+        count[2]
+    );
+    text
+}
+
+/// What was taken, written and lost: lines of `name value`.
+pub fn counters(totals: &Totals, produced: u64, lost: &[(&'static str, u64)]) -> String {
+    let mut text = format!(
+        "events_tracepoint {}\nevents_kernel {}\nevents_own {}\nrecords_written {}\nbytes_written {}\n\
+         records_waiting {}\nrecords_discarded {}\nproduced_tracepoint {produced}\nlost {}\n",
+        totals.ebpf_events,
+        totals.kernel_events,
+        totals.own_events,
+        totals.lines.written,
+        totals.lines.bytes,
+        totals.lines.waiting,
+        totals.lines.discarded,
+        total(lost),
+    );
+    for (reason, count) in lost {
+        let _ = writeln!(text, "lost_{} {count}", reason.replace('-', "_"));
+    }
+    text
+}

@@ -1,0 +1,386 @@
+//! The running daemon: what signals and clients ask of it, done on the main thread.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use audit_rules::Rule;
+use compat::audit::{Part, Status, StatusField};
+use compat::record::{Event, MessageType};
+use nix::errno::Errno;
+
+use crate::authority::{kernel_request, values};
+use crate::enforcement::{ChangeError, Enforcement};
+use crate::host::SystemHost;
+use crate::listing;
+use crate::options::Options;
+use crate::own_record;
+use crate::recorder::{Command, Handle, RecorderError};
+use crate::rules_file::{self, Rules, RulesError};
+use crate::ruleset::{Change, Enabled, RuleSet, Setting};
+use crate::settings::Settings;
+use crate::signal::{Request, Subject};
+use crate::sink::Sink;
+use crate::stats::{Lost, LossNotice, total};
+use crate::watchable;
+
+/// Longest wait at the end for records that the kernel still holds.
+const LAST_RECORDS: Duration = Duration::from_secs(2);
+
+/// Everything that the main thread owns while the daemon runs.
+pub struct Service {
+    options: Options,
+    settings: Settings,
+    enforcement: Enforcement,
+    recorder: Handle,
+    notice: LossNotice,
+    /// What `lost` was when it was last reset.
+    forgotten: u64,
+    us: Subject,
+}
+
+impl Service {
+    /// The daemon once its engines run and its recorder writes.
+    pub fn new(options: Options, settings: Settings, enforcement: Enforcement, recorder: Handle) -> Self {
+        let us = Subject::ourselves();
+        Self { options, settings, enforcement, recorder, notice: LossNotice::default(), forgotten: 0, us }
+    }
+
+    /// The rules and their engines.
+    pub fn enforcement(&self) -> &Enforcement {
+        &self.enforcement
+    }
+
+    /// Puts a first set in force, and says so in the log.
+    pub fn begin(&mut self, set: RuleSet, changes: &[Change]) -> Result<(), ChangeError> {
+        self.enforcement.replace(set)?;
+        self.tell(changes, self.us, self.enforcement.set().settings().enabled != Enabled::Off);
+        Ok(())
+    }
+
+    /// Writes one of our own events.
+    pub fn write(&self, event: Event) {
+        if let Err(error) = self.recorder.send(Command::Write(event)) {
+            log::error!("{error}");
+        }
+    }
+
+    /// Writes a `CONFIG_CHANGE`, unless a rule of the exclude list drops it.
+    fn write_change(&self, event: Event, who: Subject) {
+        if !self.enforcement.set().excludes(MessageType::CONFIG_CHANGE, who) {
+            self.write(event);
+        }
+    }
+
+    /// Records of changes that were made. The kernel makes none for rules while auditing is off, and none for a setting if
+    /// it was off before.
+    fn tell(&self, changes: &[Change], who: Subject, was_enabled: bool) {
+        let is_enabled = self.enforcement.set().settings().enabled != Enabled::Off;
+        for change in changes {
+            let said = match change {
+                Change::Set { .. } => was_enabled,
+                Change::Added(_) | Change::Removed(_) => is_enabled || was_enabled,
+            };
+            if said {
+                self.write_change(own_record::changed(change, who), who);
+            }
+        }
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.enforcement.set().settings().enabled != Enabled::Off
+    }
+
+    fn is_locked(&self) -> bool {
+        self.enforcement.set().settings().enabled == Enabled::Locked
+    }
+
+    /// Makes a change for somebody, all of it or nothing.
+    pub(crate) fn change(
+        &mut self,
+        who: Subject,
+        edit: impl FnOnce(&mut RuleSet) -> Result<Vec<Change>, Errno>,
+    ) -> Result<(), Errno> {
+        let was_enabled = self.is_enabled();
+        match self.enforcement.change(edit) {
+            Ok(changes) => {
+                self.tell(&changes, who, was_enabled);
+                Ok(())
+            }
+            Err(error) => {
+                if !matches!(error, ChangeError::Refused(_)) {
+                    log::warn!("{error}");
+                }
+                Err(error.errno())
+            }
+        }
+    }
+
+    /// `AUDIT_ADD_RULE`.
+    pub fn add_rule(&mut self, who: Subject, rule: &Rule, prepend: bool) -> Result<(), Errno> {
+        if self.is_locked() {
+            self.write_change(own_record::locked("add_rule", who), who);
+            return Err(Errno::EPERM);
+        }
+        let result =
+            self.change(who, |set| set.add(rule.clone(), prepend, watchable::check).map(|change| vec![change]));
+        if result.is_err() && self.is_enabled() {
+            self.write_change(own_record::rule_change("add_rule", rule, who, false), who);
+        }
+        result
+    }
+
+    /// `AUDIT_DEL_RULE`.
+    pub fn delete_rule(&mut self, who: Subject, rule: &Rule) -> Result<(), Errno> {
+        if self.is_locked() {
+            self.write_change(own_record::locked("remove_rule", who), who);
+            return Err(Errno::EPERM);
+        }
+        let result = self.change(who, |set| set.delete(rule).map(|change| vec![change]));
+        if result.is_err() && self.is_enabled() {
+            self.write_change(own_record::rule_change("remove_rule", rule, who, false), who);
+        }
+        result
+    }
+
+    /// `AUDIT_GET`.
+    pub fn status(&mut self) -> Status {
+        let settings = self.enforcement.set().settings();
+        let kernel = self.enforcement.kernel().and_then(|kernel| kernel.status().ok()).unwrap_or_default();
+        Status {
+            mask: kernel.mask,
+            enabled: settings.enabled as u32,
+            failure: settings.failure,
+            pid: self.us.pid,
+            rate_limit: settings.rate_limit,
+            backlog_limit: settings.backlog_limit,
+            lost: self.lost_total() as u32,
+            backlog: kernel.backlog,
+            feature_bitmap: kernel.feature_bitmap,
+            backlog_wait_time: settings.backlog_wait_time,
+            backlog_wait_time_actual: Some(kernel.backlog_wait_time_actual.unwrap_or(0)),
+        }
+    }
+
+    /// `AUDIT_SET`: every value that the mask names, or none. Gives the old value for the two counters that can be reset.
+    pub fn set(&mut self, who: Subject, wanted: &Status) -> Result<u32, Errno> {
+        if wanted.sets(StatusField::Pid) {
+            // We are the daemon; nobody can take our place by asking us.
+            return Err(if wanted.pid == 0 { Errno::EACCES } else { Errno::EEXIST });
+        }
+        if wanted.mask == StatusField::Lost.bit() {
+            let old = self.lost_total();
+            self.forgotten += old;
+            self.write_change(own_record::set_named("lost", old as u32, 0, who, true), who);
+            return Ok(old as u32);
+        }
+        if wanted.mask == StatusField::BacklogWaitTimeActual.bit() {
+            let old = self.reset_wait_time().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+            self.write_change(own_record::set_named("backlog_wait_time_actual", old, 0, who, true), who);
+            return Ok(old);
+        }
+        let values: Vec<(Setting, u32)> = values(wanted).collect();
+        if self.is_locked() {
+            let settings = self.enforcement.set().settings();
+            for &(setting, value) in &values {
+                self.write_change(own_record::set(setting, setting.get(&settings), value, who, false), who);
+            }
+            return Err(Errno::EPERM);
+        }
+        self.change(who, |set| values.iter().map(|&(setting, value)| set.set(setting, value)).collect())?;
+        Ok(0)
+    }
+
+    fn reset_wait_time(&mut self) -> std::io::Result<u32> {
+        self.enforcement.kernel().map_or(Ok(0), |kernel| kernel.reset_wait_time())
+    }
+
+    /// Has the kernel do what only it can, for `who`.
+    pub(crate) fn ask_kernel(&mut self, who: Subject, kind: u16, payload: &[u8]) -> Result<Vec<Part>, Errno> {
+        let kernel = self.enforcement.kernel().ok_or(Errno::EOPNOTSUPP)?;
+        let result = kernel.request(kind, payload);
+        if let Some(event) = kernel_request(kind, payload, who, result.is_ok())
+            && self.is_enabled()
+        {
+            self.write_change(event, who);
+        }
+        match result {
+            Ok(answer) => Ok(answer.parts),
+            Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
+        }
+    }
+
+    /// A message from user space, as the kernel would record it; nothing while auditing is off.
+    pub(crate) fn user_message(&mut self, who: Subject, text: &[u8]) {
+        if self.is_enabled() && !self.enforcement.set().excludes(MessageType::USER, who) {
+            self.write(own_record::user_message(text, who));
+        }
+    }
+
+    /// What was lost, by reason, since the daemon started. Events, but for `kernel` and `log`, which are records.
+    pub fn lost(&mut self) -> Lost {
+        let mut lost = Lost::new();
+        if let Some(engine) = self.enforcement.ebpf()
+            && let Ok(counters) = engine.counters()
+        {
+            lost.push(("ring-full", counters.lost_ring));
+            lost.push(("too-large", counters.lost_size));
+            lost.push(("arguments", counters.lost_arguments));
+        }
+        if let Some(kernel) = self.enforcement.kernel()
+            && let Ok(count) = kernel.lost()
+        {
+            lost.push(("kernel", count));
+        }
+        lost.push(("log", self.recorder.counters().totals().lines.lost));
+        lost
+    }
+
+    fn lost_total(&mut self) -> u64 {
+        total(&self.lost()).saturating_sub(self.forgotten)
+    }
+
+    /// Lines of `name value`.
+    pub fn counters(&mut self) -> String {
+        let produced = self.produced();
+        let lost = self.lost();
+        listing::counters(&self.recorder.counters().totals(), produced, &lost)
+    }
+
+    /// Each rule with its engine.
+    pub fn plan(&self) -> String {
+        let rules: Vec<&Rule> = self.enforcement.set().rules().iter().collect();
+        listing::plan(&rules, self.enforcement.plan())
+    }
+
+    /// What is done from time to time: losses are said, files of `exe=` rules looked up again.
+    pub fn tick(&mut self) {
+        self.say_losses();
+        if let Some(engine) = self.enforcement.ebpf()
+            && !engine.exes().is_empty()
+            && let Err(error) = engine.refresh_exes()
+        {
+            log::warn!("cannot look up the files of exe= rules again: {error}");
+        }
+    }
+
+    fn say_losses(&mut self) {
+        let lost = self.lost();
+        if let Some(news) = self.notice.news(&lost) {
+            log::warn!("events were lost: {news}");
+            self.write(own_record::lost(&news, self.us));
+        }
+    }
+
+    /// Does what a signal asks; false ends the daemon.
+    pub fn signal(&mut self, request: Request, sender: Subject) -> bool {
+        let sent = match request {
+            Request::Stop => return false,
+            Request::Reload => {
+                self.reload(sender);
+                Ok(())
+            }
+            Request::Rotate => self.recorder.send(Command::Rotate(own_record::daemon_rotate(sender))),
+            Request::Resume => self.recorder.send(Command::Resume(own_record::daemon_resume(sender))),
+            Request::Report => {
+                let counters = self.counters();
+                log::info!("state: {}", counters.trim_end().replace('\n', ", "));
+                Ok(())
+            }
+        };
+        if let Err(error) = sent {
+            log::error!("{error}");
+        }
+        true
+    }
+
+    /// Reads configuration and rules again: both are put in force, or neither.
+    fn reload(&mut self, sender: Subject) {
+        let done = self.try_reload(sender);
+        if let Err(messages) = &done {
+            for line in messages.lines() {
+                log::error!("{line}");
+            }
+            log::error!("configuration and rules stay as they were");
+        }
+        self.write(own_record::daemon_config(sender, done.is_ok()));
+    }
+
+    fn try_reload(&mut self, sender: Subject) -> Result<(), String> {
+        let options = &self.options;
+        let (settings, notes) =
+            Settings::load(&options.config_dir, options.allow_links).map_err(|error| error.to_string())?;
+        for note in notes {
+            log::warn!("{note}");
+        }
+        let sink = Sink::open(&settings, options.foreground).map_err(|error| error.to_string())?;
+        let old = self.enforcement.set();
+        let replaced = match Rules::read(&options.config_dir.join(rules_file::NAME), &SystemHost) {
+            _ if self.is_locked() => {
+                log::warn!("The audit system is in immutable mode, no rule changes allowed");
+                None
+            }
+            Err(RulesError::Missing(path)) => {
+                log::warn!("audit rules file {path} doesn't exist, the rules stay as they are");
+                None
+            }
+            Err(error) => return Err(error.to_string()),
+            Ok(rules) => {
+                let mut set = RuleSet::new(old.settings());
+                let mut ignored = Vec::new();
+                rules.apply(&mut set, &mut ignored, watchable::check).map_err(|error| error.to_string())?;
+                for line in rules.ignored().chain(&ignored) {
+                    log::warn!("{line}");
+                }
+                let changes = old.difference(&set);
+                Some((set, changes))
+            }
+        };
+        if let Some((set, changes)) = replaced {
+            let was_enabled = self.is_enabled();
+            self.enforcement.replace(set).map_err(|error| error.to_string())?;
+            self.tell(&changes, sender, was_enabled);
+        }
+        let formatter = Box::new(settings.formatter());
+        self.settings = settings;
+        let configured = self.recorder.send(Command::Configure(formatter, Box::new(sink)));
+        configured.map_err(|error| error.to_string())
+    }
+
+    /// A start that failed after `DAEMON_START`: the log says so; the engines put everything back when they are dropped.
+    pub fn abort(self, op: &str) {
+        if let Err(error) = self.recorder.stop(own_record::daemon_abort(op, self.us)) {
+            log::error!("{error}");
+        }
+    }
+
+    /// Ends the daemon: nothing new is recorded, everything recorded is written, and the kernel is as it was.
+    pub fn stop(mut self, sender: Subject) -> Result<(), RecorderError> {
+        self.enforcement.quiet();
+        let patience = Instant::now() + LAST_RECORDS;
+        loop {
+            self.recorder.settle()?;
+            let backlog =
+                self.enforcement.kernel().and_then(|kernel| kernel.status().ok()).map_or(0, |status| status.backlog);
+            if backlog == 0 || Instant::now() > patience {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.say_losses();
+        let lost = self.lost();
+        let produced = self.produced();
+        let Self { recorder, mut enforcement, .. } = self;
+        let totals = recorder.stop(own_record::daemon_end(sender))?;
+        if let Some(kernel) = enforcement.kernel() {
+            kernel.restore();
+        }
+        log::info!("{}", listing::counters(&totals, produced, &lost).trim_end().replace('\n', ", "));
+        log::info!("The audit daemon is exiting.");
+        Ok(())
+    }
+
+    /// Events that the eBPF programs made, lost ones included.
+    fn produced(&mut self) -> u64 {
+        self.enforcement.ebpf().and_then(|engine| engine.counters().ok()).map_or(0, |counters| counters.produced)
+    }
+}
