@@ -55,7 +55,7 @@ pub enum Problem {
     NotAbsolute(Vec<u8>),
     /// `exec` without a program.
     NoProgram,
-    /// A second word that only `exec` takes: action, key.
+    /// An action that other keys take, but not this one: action, key.
     IllegalOption(Vec<u8>, &'static str),
     /// A mail address that cannot be one.
     Mail(Vec<u8>, &'static str),
@@ -93,7 +93,7 @@ impl fmt::Display for Error {
             }
             Problem::AtMost(key, most) => write!(f, "{key} must be {most} or less"),
             Problem::NotSpace(word) => {
-                let wrong = word.iter().find(|b| !b.is_ascii_digit()).copied().unwrap_or(b'?');
+                let wrong = word.iter().find(|&&b| !b.is_ascii_digit() && b != b'%').copied().unwrap_or(b'%');
                 let wrong = text(&[wrong]);
                 write!(f, "Value {wrong} {} should only be numbers or percent - line {line}", text(word))
             }
@@ -142,6 +142,15 @@ pub enum Note {
     },
     /// `log_format = nolog`
     NoLog,
+    /// A second word, which only `exec` takes.
+    WordIgnored {
+        /// The key.
+        key: &'static str,
+        /// The word.
+        word: Vec<u8>,
+        /// Its line.
+        line: usize,
+    },
     /// A line that is too long was left out.
     TooLong {
         /// The file.
@@ -170,8 +179,16 @@ impl fmt::Display for Note {
                 )
             }
             Self::Deprecated { key, line } => write!(f, "The {key} option is deprecated - line {line}"),
-            Self::NoLog => {
-                f.write_str("The NOLOG option to log_format is deprecated. Please use the write_logs option.")
+            Self::NoLog => f.write_str(
+                "The NOLOG option to log_format is deprecated. Please use the write_logs option.\n\
+                 The NOLOG option is overriding the write_logs current setting.",
+            ),
+            Self::WordIgnored { key, word, line } => {
+                write!(
+                    f,
+                    "{key} takes a second word only after exec: {} is ignored - line {line}",
+                    text(word)
+                )
             }
             Self::TooLong { file, line } => write!(f, "Skipping line {line} in {}: too long", file.display()),
             Self::SmallQueue => f.write_str("q_depth should be larger than 512 for safety margin"),

@@ -59,8 +59,8 @@ macro_rules! set {
     };
 }
 
-/// What each action key takes besides `exec`.
-const SPACE: &[(&str, Action)] = &[
+/// What the keys about space take besides `exec`: every action there is.
+pub(super) const SPACE: &[(&str, Action)] = &[
     ("ignore", Action::Ignore),
     ("syslog", Action::Syslog),
     ("rotate", Action::Rotate),
@@ -197,8 +197,11 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Key> {
 }
 
 /// What giving this value is worth saying, beyond its effect.
-pub(super) fn note(key: &Key, given: &Given<'_>, conf: &Auditd) -> Option<Note> {
+pub(super) fn note(key: &Key, given: &Given<'_>, line: usize, conf: &Auditd) -> Option<Note> {
     match key.name {
+        name if key.option && !given.value.eq_ignore_ascii_case(b"exec") => {
+            given.option.map(|word| Note::WordIgnored { key: name, word: word.to_vec(), line })
+        }
         "log_format" if given.value.eq_ignore_ascii_case(b"nolog") => Some(Note::NoLog),
         "q_depth" if conf.q_depth < 512 => Some(Note::SmallQueue),
         _ => None,

@@ -75,7 +75,7 @@ pub fn parse(
             wrong(value.0, problem);
             continue;
         }
-        notes.extend(keys::note(key, &given, &conf));
+        notes.extend(keys::note(key, &given, number, &conf));
         match key.effect {
             Effect::Yes => {}
             Effect::NotYet if without_effect.contains(&key.name) => {}

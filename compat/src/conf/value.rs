@@ -118,7 +118,8 @@ impl Given<'_> {
         (self.group)(self.value).ok_or_else(unknown)
     }
 
-    /// What is done about space or errors: one of `words`, or `exec PROGRAM`.
+    /// What is done about space or errors: one of `words`, or `exec PROGRAM`. A word that other such keys take is told from
+    /// one that none takes.
     pub(super) fn action(&self, words: &[(&str, Action)]) -> Result<Action, Problem> {
         if self.value.eq_ignore_ascii_case(b"exec") {
             let program = self.option.ok_or(Problem::NoProgram)?;
@@ -127,14 +128,14 @@ impl Given<'_> {
             }
             return Ok(Action::Exec(OsStr::from_bytes(program).into()));
         }
-        if self.option.is_some() {
-            return Err(Problem::IllegalOption(self.value.to_vec(), self.key));
-        }
-        words
-            .iter()
-            .find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(self.value))
-            .map(|(_, action)| action.clone())
-            .ok_or_else(|| Problem::NoSuchValue(self.value.to_vec()))
+        let known = |words: &[(&str, Action)]| {
+            let found = words.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(self.value));
+            found.map(|(_, action)| action.clone())
+        };
+        known(words).ok_or_else(|| match known(super::keys::SPACE) {
+            Some(_) => Problem::IllegalOption(self.value.to_vec(), self.key),
+            None => Problem::NoSuchValue(self.value.to_vec()),
+        })
     }
 
     /// A mail account: at least two letters, and after an `@` a domain with a dot.
