@@ -23,7 +23,8 @@ pub(super) enum Meaning {
 /// One field to be enriched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Field<'a> {
-    pub(super) name: &'a [u8],
+    /// `NAME=`, as it stands before what the value means.
+    pub(super) label: &'static [u8],
     pub(super) meaning: Meaning,
     pub(super) value: &'a [u8],
 }
@@ -31,25 +32,44 @@ pub(super) struct Field<'a> {
 /// Length of the longest name below.
 const LONGEST: usize = 9;
 
-/// What a field of this name is, in a record of this type.
-fn meaning(kind: MessageType, name: &[u8]) -> Option<Meaning> {
+/// What a field of this name is, in a record of this type, and its label.
+fn meaning(kind: MessageType, name: &[u8]) -> Option<(&'static [u8], Meaning)> {
     Some(match name {
         b"id" => match kind {
-            MessageType::ADD_GROUP | MessageType::DEL_GROUP | MessageType::GRP_MGMT => Meaning::Group,
-            _ => Meaning::User,
+            MessageType::ADD_GROUP | MessageType::DEL_GROUP | MessageType::GRP_MGMT => {
+                (b"ID=", Meaning::Group)
+            }
+            _ => (b"ID=", Meaning::User),
         },
         // In EXECVE whatever begins with `a` is an argument.
         b"auid" | b"arch" if kind == MessageType::EXECVE => return None,
-        b"uid" | b"auid" | b"euid" | b"suid" | b"fsuid" | b"ouid" | b"oauid" | b"iuid" | b"sauid"
-        | b"old-auid" | b"obj_uid" | b"inode_uid" => Meaning::User,
-        b"gid" | b"egid" | b"sgid" | b"fsgid" | b"ogid" | b"igid" | b"new_gid" | b"obj_gid"
-        | b"inode_gid" => Meaning::Group,
-        b"arch" => Meaning::Arch,
-        b"syscall" => Meaning::Syscall,
+        b"auid" => (b"AUID=", Meaning::User),
+        b"uid" => (b"UID=", Meaning::User),
+        b"gid" => (b"GID=", Meaning::Group),
+        b"euid" => (b"EUID=", Meaning::User),
+        b"suid" => (b"SUID=", Meaning::User),
+        b"fsuid" => (b"FSUID=", Meaning::User),
+        b"egid" => (b"EGID=", Meaning::Group),
+        b"sgid" => (b"SGID=", Meaning::Group),
+        b"fsgid" => (b"FSGID=", Meaning::Group),
+        b"ouid" => (b"OUID=", Meaning::User),
+        b"ogid" => (b"OGID=", Meaning::Group),
+        b"oauid" => (b"OAUID=", Meaning::User),
+        b"old-auid" => (b"OLD-AUID=", Meaning::User),
+        b"iuid" => (b"IUID=", Meaning::User),
+        b"igid" => (b"IGID=", Meaning::Group),
+        b"sauid" => (b"SAUID=", Meaning::User),
+        b"new_gid" => (b"NEW_GID=", Meaning::Group),
+        b"obj_uid" => (b"OBJ_UID=", Meaning::User),
+        b"obj_gid" => (b"OBJ_GID=", Meaning::Group),
+        b"inode_uid" => (b"INODE_UID=", Meaning::User),
+        b"inode_gid" => (b"INODE_GID=", Meaning::Group),
+        b"arch" => (b"ARCH=", Meaning::Arch),
+        b"syscall" => (b"SYSCALL=", Meaning::Syscall),
         b"saddr" => match kind {
             // A number of its own making in AVC, plain text in NETFILTER_PKT.
             MessageType::AVC | MessageType::NETFILTER_PKT => return None,
-            _ => Meaning::SocketAddress,
+            _ => (b"SADDR=", Meaning::SocketAddress),
         },
         _ => return None,
     })
@@ -96,8 +116,8 @@ impl<'a> Iterator for Fields<'a> {
             if value.is_empty() {
                 continue;
             }
-            if let Some(meaning) = meaning(self.kind, name) {
-                return Some(Field { name, meaning, value });
+            if let Some((label, meaning)) = meaning(self.kind, name) {
+                return Some(Field { label, meaning, value });
             }
         }
         None
@@ -186,30 +206,30 @@ mod tests {
 
     fn fields(kind: MessageType, body: &str) -> Vec<(&str, &str)> {
         let text = |b| std::str::from_utf8(b).unwrap();
-        Fields::new(kind, body.as_bytes()).map(|field| (text(field.name), text(field.value))).collect()
+        Fields::new(kind, body.as_bytes()).map(|field| (text(field.label), text(field.value))).collect()
     }
 
     #[test]
     fn words_are_divided_by_spaces_alone() {
         let all = |body| fields(MessageType::USER_AUTH, body);
-        assert_eq!(all("pid=1 uid=0 auid=1000"), [("uid", "0"), ("auid", "1000")]);
-        assert_eq!(all("msg='uid=0 x=1'"), [("uid", "0")]);
-        assert_eq!(all("msg='(uid=0 x"), [("uid", "0")]);
-        assert_eq!(all("(uid=0 gid=0)"), [("uid", "0"), ("gid", "0)")]);
-        assert_eq!(all("uid=0,gid=0"), [("uid", "0,gid=0")]);
-        assert_eq!(all("x=\"a uid=0 b\""), [("uid", "0")]);
+        assert_eq!(all("pid=1 uid=0 auid=1000"), [("UID=", "0"), ("AUID=", "1000")]);
+        assert_eq!(all("msg='uid=0 x=1'"), [("UID=", "0")]);
+        assert_eq!(all("msg='(uid=0 x"), [("UID=", "0")]);
+        assert_eq!(all("(uid=0 gid=0)"), [("UID=", "0"), ("GID=", "0)")]);
+        assert_eq!(all("uid=0,gid=0"), [("UID=", "0,gid=0")]);
+        assert_eq!(all("x=\"a uid=0 b\""), [("UID=", "0")]);
         assert_eq!(all("a=1\tuid=0 b=2 msg=uid=0 'uid=0' UID=0 uid uid= -uid=0 =uid=0"), []);
-        assert_eq!(all("uid=1\ngid=2\u{1d}euid=3"), [("uid", "1"), ("gid", "2"), ("euid", "3")]);
-        assert_eq!(all("  uid=0   gid=0  "), [("uid", "0"), ("gid", "0")]);
+        assert_eq!(all("uid=1\ngid=2\u{1d}euid=3"), [("UID=", "1"), ("GID=", "2"), ("EUID=", "3")]);
+        assert_eq!(all("  uid=0   gid=0  "), [("UID=", "0"), ("GID=", "0")]);
     }
 
     #[test]
     fn some_names_depend_on_the_type() {
-        assert_eq!(meaning(MessageType::ADD_USER, b"id"), Some(Meaning::User));
-        assert_eq!(meaning(MessageType::ADD_GROUP, b"id"), Some(Meaning::Group));
-        assert_eq!(meaning(MessageType::SOCKADDR, b"saddr"), Some(Meaning::SocketAddress));
+        assert_eq!(meaning(MessageType::ADD_USER, b"id").map(|m| m.1), Some(Meaning::User));
+        assert_eq!(meaning(MessageType::ADD_GROUP, b"id").map(|m| m.1), Some(Meaning::Group));
+        assert_eq!(meaning(MessageType::SOCKADDR, b"saddr").map(|m| m.1), Some(Meaning::SocketAddress));
         assert_eq!(meaning(MessageType::AVC, b"saddr"), None);
-        assert_eq!(fields(MessageType::EXECVE, "arch=1 auid=0 uid=0"), [("uid", "0")]);
+        assert_eq!(fields(MessageType::EXECVE, "arch=1 auid=0 uid=0"), [("UID=", "0")]);
     }
 
     #[test]

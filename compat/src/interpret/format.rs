@@ -133,8 +133,7 @@ impl Formatter {
         for field in Fields::new(kind, body) {
             let before = out.len();
             out.push(divider);
-            out.extend(field.name.iter().map(u8::to_ascii_uppercase));
-            out.push(b'=');
+            out.extend_from_slice(field.label);
             self.value(field, &mut arch, out);
             if out.len() > end {
                 out.truncate(before);

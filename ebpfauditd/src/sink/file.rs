@@ -216,6 +216,11 @@ impl Log {
                 log::error!("Audit daemon is suspending logging due to logfile size.");
                 self.suspended = true;
             }
+            SizeAction::Rotate if self.num_logs < 2 => {
+                // Once, not at every record.
+                log::warn!("Log rotation disabled (num_logs < 2), skipping");
+                self.act_at = u64::MAX;
+            }
             SizeAction::Rotate | SizeAction::KeepLogs => {
                 if let Err(error) = self.rotate() {
                     log::error!("{error}");
