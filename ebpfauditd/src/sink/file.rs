@@ -48,6 +48,7 @@ impl Log {
         let place =
             Place { path: settings.log_file.clone(), group: settings.log_group, flush: settings.flush };
         place.fix_directory()?;
+        place.fix_rotated(settings.num_logs);
         let file = place.open()?;
         let size =
             file.metadata().map_err(|source| OpenError::Open { path: place.path.clone(), source })?.len();

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown, lchown};
 use std::path::{Path, PathBuf};
 
 use compat::conf::Flush;
@@ -50,7 +50,7 @@ impl Place {
         PathBuf::from(name)
     }
 
-    /// Gives the directory and the logs in it the owner and mode that `log_group` asks for, as the original does at start.
+    /// Gives the directory the owner and mode that `log_group` asks for, as the original does at start.
     pub(super) fn fix_directory(&self) -> Result<(), OpenError> {
         let directory = self.directory();
         let failed = |source| OpenError::Directory { path: directory.to_owned(), source };
@@ -66,6 +66,26 @@ impl Place {
             chown(directory, Some(0), Some(self.group)).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Gives the logs that rotation keeps, `.1` up to `num_logs - 1`, their owner and mode, as the original does at start:
+    /// `log_group` may have changed since they were written.
+    pub(super) fn fix_rotated(&self, num_logs: u32) {
+        for number in 1..num_logs {
+            let path = self.numbered(number);
+            let mode = fs::Permissions::from_mode(self.rotated_mode());
+            let fixed = match fs::symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_file() => {
+                    fs::set_permissions(&path, mode).and_then(|()| lchown(&path, Some(0), Some(self.group)))
+                }
+                Ok(_) => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = fixed {
+                log::warn!("cannot give {} its owner and mode: {error}", path.display());
+            }
+        }
     }
 
     /// Opens the log for appending, creating it if it is not there. Never through a symbolic link.

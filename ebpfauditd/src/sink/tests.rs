@@ -203,6 +203,10 @@ fn logs_that_are_too_many_go_at_start() {
     let left: Vec<u32> =
         (1..6).filter(|number| directory.path().join(format!("audit.log.{number}")).exists()).collect();
     assert_eq!(left, [1, 2]);
+    settings.log_group = 4;
+    drop(Log::open(&settings).unwrap());
+    assert_eq!(mode(&directory.path().join("audit.log.2")), 0o440);
+    assert_eq!(fs::metadata(directory.path().join("audit.log.2")).unwrap().gid(), 4);
 }
 
 #[test]
