@@ -26,6 +26,8 @@ typedef long long s64;
 #define EA_ARCHES 2
 /* Steps of one generation: 64 Ki steps of 16 bytes are 1 MiB, room for 10 000 rules of 6 fields. */
 #define EA_STEPS 65536
+/* Steps that one round of the filter's loop goes through. */
+#define EA_STRETCH 32
 /* Distinct exe= files of one generation. */
 #define EA_EXES 1024
 /* Components of a path that a walk follows. PATH_MAX bounds a path that a program can name to

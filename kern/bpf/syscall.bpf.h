@@ -244,6 +244,9 @@ __noinline int syscall__judge(u32 which, u32 first, u32 needs)
 	if (!counters)
 		return 0;
 	head->kind = EA_KIND_SYSCALL;
+	/* an exec has brought the time of its beginning */
+	if (!head->time)
+		head->time = bpf_ktime_get_ns();
 	head->cpu = bpf_get_smp_processor_id();
 	head->seq = ++counters->produced;
 	head->generation = ea_config.generation;
@@ -269,7 +272,7 @@ static __noinline int syscall__record(struct task_struct *task, struct pt_regs *
 		return 0;
 	head = &frame->head;
 	head->family = family;
-	head->time = bpf_ktime_get_ns();
+	head->time = 0;
 	head->arch = task__arch(arch_index);
 	head->nr = (u32)regs->orig_ax;
 	head->exit = syscall__exit(value);
@@ -405,7 +408,7 @@ int ea_exit(u64 *ctx)
 	if (!frame)
 		return 0;
 	frame->head.family = entry->family;
-	frame->head.time = bpf_ktime_get_ns();
+	frame->head.time = 0;
 	frame->head.arch = task__arch(arch_index);
 	frame->head.nr = (u32)nr;
 	frame->head.exit = 0;
