@@ -1,0 +1,70 @@
+# ebpfauditd: build, try, test, measure, install. `make help` lists the targets.
+
+DESTDIR ?=
+PREFIX  ?= /usr
+CARGO   ?= cargo
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET)/release
+
+# What a build and the comparisons with the original need, as Debian 12 and later name it.
+PACKAGES := clang-19 clang-format-19 gcc libc6-dev make auditd man-db
+
+.PHONY: help deps build demo run test check bench bench-write install clean
+
+help:
+	@printf '%s\n' \
+	  'make demo     show the product on this kernel: probe, plan, a dozen kinds of events (root)' \
+	  'make test     every test, beside the original auditd (root)' \
+	  'make deps     install what is missing, with apt-get (root)' \
+	  'make build    release binaries under $(RELEASE)' \
+	  'make run      the daemon in the foreground, with /etc/audit (root)' \
+	  'make check    layout and lints, warnings are errors' \
+	  'make bench    measure nothing, the original and ours in one run (root)' \
+	  'make install  into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)' \
+	  'make clean    remove what was built'
+
+# A policy-rc.d that refuses keeps apt-get from starting the original daemon.
+deps:
+	@missing=; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then echo 'deps: all there'; exit 0; fi; \
+	echo "deps: installing$$missing"; \
+	policy=/usr/sbin/policy-rc.d; mine=; \
+	if [ ! -e $$policy ]; then printf '#!/bin/sh\nexit 101\n' >$$policy && chmod 755 $$policy && mine=yes; fi; \
+	{ apt-get install -qq -y --no-install-recommends $$missing >/dev/null 2>&1 || \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends $$missing; }; } >/dev/null; \
+	status=$$?; if [ -n "$$mine" ]; then rm -f $$policy; fi; \
+	if [ $$status -ne 0 ]; then echo "deps: apt-get could not install$$missing" >&2; fi; exit $$status
+
+build: deps
+	$(CARGO) build --release --locked --workspace
+
+demo: build
+	$(RELEASE)/demo
+
+run: build
+	$(RELEASE)/ebpfauditd -f
+
+# The tests start the programs that lie beside them, so those are built first.
+test: deps
+	$(CARGO) build --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
+
+check: deps
+	$(CARGO) fmt --all --check
+	clang-format-19 --dry-run --Werror kern/bpf/*.h kern/bpf/*.c
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	for page in packaging/man/*.8; do man --warnings -l $$page 2>&1 >/dev/null | grep . && exit 1; done; true
+
+bench: build
+	$(RELEASE)/bench
+
+bench-write: build
+	$(RELEASE)/bench --write docs/performance.md
+
+install:
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(RELEASE)' sh packaging/install.sh
+
+clean:
+	$(CARGO) clean
