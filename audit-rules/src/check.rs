@@ -138,3 +138,67 @@ fn check_value(condition: &Condition) -> Result<(), Refusal> {
     };
     if allowed { Ok(()) } else { Err(Refusal::Value(field)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, List, Refusal, kernel_check};
+    use crate::{Action, Condition, Draft, Op, SyscallSet, Value};
+
+    fn check(list: List, conditions: &[(Field, Op, Value)]) -> Result<(), Refusal> {
+        let conditions = conditions.iter().cloned();
+        kernel_check(&Draft {
+            list,
+            action: Action::Always,
+            syscalls: SyscallSet::all(),
+            conditions: conditions
+                .map(|(field, op, value)| Condition::new(field, op, value).expect("fits"))
+                .collect(),
+        })
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let number = Value::Number;
+        let text = |text: &str| Value::Text(text.into());
+        let exit = |field, op, value| check(List::Exit, &[(field, op, value)]);
+        assert_eq!(exit(Field::Pid, Op::BitMask, number(1)), Err(Refusal::Operator(Field::Pid, "&")));
+        assert_eq!(exit(Field::A0, Op::BitMask, number(1)), Ok(()));
+        assert_eq!(exit(Field::Uid, Op::Eq, number(u32::MAX)), Err(Refusal::Value(Field::Uid)));
+        assert_eq!(exit(Field::LoginUid, Op::Ne, number(u32::MAX)), Ok(()));
+        assert_eq!(
+            exit(Field::LoginUid, Op::Gt, number(u32::MAX)),
+            Err(Refusal::Operator(Field::LoginUid, ">"))
+        );
+        assert_eq!(exit(Field::Perm, Op::Eq, number(16)), Err(Refusal::Value(Field::Perm)));
+        assert_eq!(exit(Field::SaddrFam, Op::Eq, number(46)), Err(Refusal::Value(Field::SaddrFam)));
+        assert_eq!(exit(Field::Path, Op::Eq, text("x")), Err(Refusal::Path(Field::Path)));
+        assert_eq!(exit(Field::Path, Op::Eq, text("/x/")), Err(Refusal::Path(Field::Path)));
+        assert_eq!(exit(Field::Dir, Op::Eq, text("/x/")), Ok(()));
+        assert_eq!(exit(Field::Key, Op::Eq, text(&"k".repeat(257))), Err(Refusal::Value(Field::Key)));
+        assert_eq!(exit(Field::MsgType, Op::Eq, number(1)), Err(Refusal::List(Field::MsgType, List::Exit)));
+        let inode = (Field::Inode, Op::Ne, number(1));
+        let dir = (Field::Dir, Op::Eq, text("/x"));
+        assert_eq!(check(List::Exit, &[inode.clone(), dir.clone()]), Err(Refusal::Twice(Field::Dir)));
+        assert_eq!(check(List::Task, std::slice::from_ref(&dir)), Err(Refusal::List(Field::Dir, List::Task)));
+        assert_eq!(check(List::IoUring, &[dir]), Ok(()));
+        let perm = (Field::Perm, Op::Eq, number(1));
+        assert_eq!(check(List::IoUring, &[perm]), Err(Refusal::List(Field::Perm, List::IoUring)));
+        let many = vec![(Field::Pid, Op::Ne, number(1)); 65];
+        assert_eq!(check(List::Exit, &many[..64]), Ok(()));
+        assert_eq!(check(List::Exit, &many), Err(Refusal::TooManyFields));
+        assert_eq!(Refusal::TooManyFields.errno(), 22);
+    }
+
+    #[test]
+    fn a_value_must_be_of_the_fields_kind() {
+        for (field, value) in [
+            (Field::Uid, Value::Text(b"root".to_vec())),
+            (Field::Key, Value::Number(1)),
+            (Field::Key, Value::Text(Vec::new())),
+            (Field::Path, Value::Text(b"/a\0b".to_vec())),
+            (Field::Path, Value::Text(vec![b'/'; 4097])),
+        ] {
+            assert_eq!(Condition::new(field, Op::Eq, value), Err(Refusal::Value(field)));
+        }
+    }
+}

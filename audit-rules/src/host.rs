@@ -14,6 +14,14 @@ pub trait Host {
     fn group(&self, name: &[u8]) -> Option<u32>;
     /// Whether `path` is a directory now; symbolic links are followed. A watch on a directory is recursive.
     fn is_directory(&self, path: &[u8]) -> bool;
+    /// The name of the user with this id, for `-l -i`.
+    fn user_name(&self, _user: u32) -> Option<Vec<u8>> {
+        None
+    }
+    /// The name of the group with this id, for `-l -i`.
+    fn group_name(&self, _group: u32) -> Option<Vec<u8>> {
+        None
+    }
     /// The architecture of system calls without `-F arch=`.
     fn native_arch(&self) -> Arch {
         NATIVE

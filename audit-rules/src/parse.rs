@@ -8,6 +8,8 @@ mod control;
 mod field;
 mod list;
 mod syscall;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use crate::{

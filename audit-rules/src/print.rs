@@ -6,6 +6,7 @@ use crate::{
     arch::Arch,
     argument,
     field::{Comparison, Field},
+    host::Host,
     list::List,
     perm::Perms,
     rule::{Condition, Rule},
@@ -16,17 +17,24 @@ use crate::{
 ///
 /// It remembers the last architecture that it printed: the original names the system calls of a rule without
 /// `arch` by the table of the rule before it, and the native table only until then.
-#[derive(Clone, Debug)]
-pub struct Listing {
+pub struct Listing<'a> {
     interpret: bool,
     native: Arch,
     last: Option<Arch>,
+    host: Option<&'a dyn Host>,
 }
 
-impl Listing {
+impl<'a> Listing<'a> {
     /// A new listing on a machine whose native architecture is `native`; `interpret` is `-i`.
     pub const fn new(interpret: bool, native: Arch) -> Self {
-        Self { interpret, native, last: None }
+        Self { interpret, native, last: None, host: None }
+    }
+
+    /// Lets `-i` name the users and groups in arguments (`setuid`, `chown`); without, all but root are unknown.
+    #[must_use]
+    pub fn with_names(mut self, host: &'a dyn Host) -> Self {
+        self.host = Some(host);
+        self
     }
 
     /// Appends the line of `rule` to `out`, without the newline.
@@ -42,17 +50,23 @@ impl Listing {
             }
             named = self.syscalls(rule, out);
         }
-        let first = |field| rule.condition(field).and_then(Condition::number).unwrap_or_default();
+        let (mut a0, mut a1) = (0, 0);
         for condition in rule.conditions().iter().filter(|condition| condition.field() != Field::Arch) {
             let (field, op) = (condition.field(), condition.op().symbol());
             let number = condition.number().unwrap_or_default();
+            match field {
+                Field::A0 => a0 = number,
+                Field::A1 => a1 = number,
+                _ => {}
+            }
             if field.is_argument() && self.interpret && named <= 1 {
                 put(out, format_args!(" -F {}{op}", field.name()));
                 let call = argument::Call {
                     arch: rule.condition(Field::Arch).and_then(Condition::number).map(Arch),
                     number: rule.syscalls().iter().next().filter(|_| named == 1),
-                    a0: first(Field::A0),
-                    a1: first(Field::A1),
+                    a0,
+                    a1,
+                    host: self.host,
                 };
                 argument::interpret(&call, field, number, out);
             } else if let Some(text) = condition.text() {

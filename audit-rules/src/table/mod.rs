@@ -10,6 +10,7 @@ pub mod perm;
 pub mod syscall;
 pub mod uring_op;
 
+pub(crate) mod argument_names;
 mod errno_names;
 mod message_type_names;
 mod syscall_aarch64;
