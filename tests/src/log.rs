@@ -51,6 +51,10 @@ impl Event {
     /// Whether the event carries this key, alone or among others.
     pub fn has_key(&self, key: &str) -> bool {
         let Some(value) = self.syscall("key") else { return false };
+        // As `ausearch -i` prints it.
+        if value == key {
+            return true;
+        }
         if let Some(text) = value.strip_prefix('"') {
             return text.strip_suffix('"') == Some(key);
         }

@@ -11,6 +11,7 @@ use compat::control::{ControlSocket, socket_path};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::case;
 use crate::kernel::Audit;
 use crate::program::{Outcome, original, ours, run, wait};
 
@@ -114,6 +115,16 @@ impl<'a> Daemon<'a> {
             Side::Ours => Command::new(ours("auditctl")?),
         };
         run(command.args(words).env("EBPFAUDITD_RUN_DIR", self.path("run")), LIMIT)
+    }
+
+    /// Runs the actor on a case and returns what it said.
+    ///
+    /// The daemon must have started before, so that the actor is born with audit on.
+    pub fn act(&self, actor: &Path, name: &str, files: &Path, work: &Path) -> Result<String> {
+        let (auid, case) = case::find(name).with_context(|| format!("no case is called {name}"))?;
+        let mut command = Command::new(actor);
+        command.arg(case.name).arg(auid.to_string()).arg(files).arg(work).env_clear();
+        run(&mut command, LIMIT)?.success().with_context(|| name.to_owned())
     }
 
     /// What our daemon counted: lines of `name value`.

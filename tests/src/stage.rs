@@ -16,6 +16,9 @@ use crate::{raw, syscall};
 /// User and group id of the unprivileged identity ("nobody").
 pub const NOBODY: u32 = 65534;
 
+/// The personality in which the actor runs: addresses are not randomised.
+pub const PERSONALITY: i32 = libc::ADDR_NO_RANDOMIZE;
+
 /// The scene of one action.
 ///
 /// The action first sets its scene, unrecorded; then calls [`Stage::begin`], which gives the process the login uid that the
@@ -49,9 +52,10 @@ impl Stage {
         self.begin()
     }
 
-    /// From here on they no longer match. Needs the privileges that the action began with.
+    /// From here on they no longer match: they ask for a personality that this process gives up. (The login uid stays, for a
+    /// kernel may refuse to take it back.)
     pub fn end(&mut self) -> Result<()> {
-        self.loginuid.write_all(u32::MAX.to_string().as_bytes()).context("taking the login uid back")
+        syscall!(libc::SYS_personality, 0).context("personality").map(drop)
     }
 
     /// A path in the shared directory.
@@ -134,6 +138,10 @@ pub fn reap(pid: i32) -> Result<()> {
 pub fn victim() -> Result<i32> {
     let pid = raw::fork().context("fork")?;
     if pid == 0 {
+        // Nobody shall wait for the end of its output.
+        for descriptor in 0..3 {
+            let _ = syscall!(libc::SYS_close, descriptor);
+        }
         std::thread::sleep(std::time::Duration::from_secs(30));
         exit_group(0);
     }

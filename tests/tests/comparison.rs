@@ -1,7 +1,7 @@
 //! The same actions recorded by the original auditd and by ours: the same records with the same fields.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tests::difference::{DIFFERENCES, explain};
 use tests::fixture::Fixture;
 use tests::kernel::Audit;
 use tests::log::{self, Event};
-use tests::program::run;
+use tests::program::{original, run};
 use tests::side::{Daemon, Side};
 
 /// The actions of these cases under one side, in one run of its daemon.
@@ -21,25 +21,38 @@ fn record(side: Side, audit: &Audit, fixture: &Fixture, cases: &[(u32, &Case)]) 
     fixture.empty_work()?;
     let daemon = Daemon::start(side, audit, &rules, &[])?;
     let mut failures = Vec::new();
-    for (auid, case) in cases {
-        let mut actor = Command::new(fixture.actor());
-        actor.arg(case.name).arg(auid.to_string()).arg(fixture.files()).arg(fixture.work()).env_clear();
-        let outcome = run(&mut actor, Duration::from_secs(20)).with_context(|| case.name)?;
-        if !outcome.status.success() {
-            failures.push(format!("{}: {}: {}", case.name, outcome.status, outcome.stderr.trim()));
+    for (_, case) in cases {
+        if let Err(error) = daemon.act(&fixture.actor(), case.name, &fixture.files(), &fixture.work()) {
+            failures.push(format!("{error:#}"));
         }
     }
     daemon.settle("comparison-ends")?;
     let text = daemon.stop()?;
-    keep(side, &text)?;
+    let engine = cases.first().map(|(_, case)| case.engine);
+    std::fs::write(kept(side, engine)?, &text).context("keeping the log")?;
     ensure!(failures.is_empty(), "{side:?}: actions failed:\n{}", failures.join("\n"));
     log::parse(&text)
 }
 
-/// Leaves the log where it can be looked at afterwards.
-fn keep(side: Side, text: &str) -> Result<()> {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("comparison-{side:?}.log"));
-    std::fs::write(&path, text).with_context(|| path.display().to_string())
+/// Where a log stays, to be read by ausearch here and by people afterwards.
+fn kept(side: Side, engine: Option<Engine>) -> Result<PathBuf> {
+    let name = match (side, engine) {
+        (Side::Theirs, _) => "theirs",
+        (Side::Ours, Some(Engine::KernelAudit)) => "ours-by-kernel-audit",
+        (Side::Ours, _) => "ours-by-tracepoint",
+    };
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparison");
+    std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+    Ok(directory.join(format!("{name}.log")))
+}
+
+/// The events of a case as the real `ausearch -i` prints them.
+fn interpreted(log: &Path, case: &Case) -> Result<Vec<Event>> {
+    let mut command = Command::new(original::AUSEARCH);
+    command.args(["-i", "-k", case.name, "-m", "SYSCALL", "-if"]).arg(log);
+    let text = run(&mut command, Duration::from_secs(20))?.success()?;
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("type=")).collect();
+    Ok(events_of(case, &log::parse(&lines.join("\n"))?))
 }
 
 fn prepare() -> Result<(Audit, Fixture)> {
@@ -116,6 +129,32 @@ fn ours_agrees_with_the_original() -> Result<()> {
     let unused: Vec<&str> =
         DIFFERENCES.iter().map(|difference| difference.id).filter(|id| !used.contains(id)).collect();
     ensure!(unused.is_empty(), "allowed, but not needed: {unused:?}");
+    read_alike(&kept(Side::Theirs, None)?, &kept(Side::Ours, Some(Engine::Tracepoint))?)
+}
+
+/// What an administrator sees is the same, too: a few cases as the real ausearch interprets them.
+fn read_alike(theirs: &Path, ours: &Path) -> Result<()> {
+    const SHOWN: [&str; 9] = [
+        "exec-elf",
+        "exec-odd-name",
+        "exec-long-binary-argument",
+        "connect-inet",
+        "connect-unix-enoent",
+        "open-create",
+        "capset",
+        "setresuid",
+        "mmap-file",
+    ];
+    for name in SHOWN {
+        let (_, case) = case::find(name).with_context(|| format!("no case is called {name}"))?;
+        let (theirs, ours) = (interpreted(theirs, case)?, interpreted(ours, case)?);
+        ensure!(theirs.len() == case.events, "ausearch -i -k {name} finds {} events of theirs", theirs.len());
+        let found: Vec<_> = compare(name, &theirs, &ours)
+            .into_iter()
+            .filter(|mismatch| explain(mismatch).is_none())
+            .collect();
+        ensure!(found.is_empty(), "as ausearch -i prints it:\n{}", show(&found));
+    }
     Ok(())
 }
 

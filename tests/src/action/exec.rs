@@ -69,11 +69,13 @@ pub const CASES: &[Case] = &[
     Case::new("exec-set-user-id", &["-S execve"], 1, |stage| {
         let path = stage.file("true-setuid")?;
         unprivileged(stage, &path)
-    }),
+    })
+    .any_personality(),
     Case::new("exec-file-capabilities", &["-S execve"], 1, |stage| {
         let path = stage.file("true-capabilities")?;
         unprivileged(stage, &path)
-    }),
+    })
+    .any_personality(),
     Case::new("exec-by-thread", &["-S execve"], 1, |stage| {
         stage.child(|stage| {
             stage.begin_child()?;

@@ -6,6 +6,7 @@ pub mod filter;
 pub mod identity;
 pub mod memory;
 pub mod message;
+pub mod namespace;
 pub mod network;
 pub mod process;
 pub mod signal;

@@ -117,16 +117,15 @@ pub const CASES: &[Case] = &[
         stage.begin()?;
         let query = syscall!(libc::SYS_personality, 0xffff_ffff_u32);
         let set = syscall!(libc::SYS_personality, libc::ADDR_NO_RANDOMIZE | libc::SHORT_INODE);
-        stage.end()?;
         query.and(set).context("personality").map(drop)
-    }),
+    })
+    .any_personality(),
     Case::new("personality-none", &["-S personality"], 1, |stage| {
         // per= is left out when it is zero.
         stage.begin()?;
-        let result = syscall!(libc::SYS_personality, 0);
-        stage.end()?;
-        result.context("personality").map(drop)
-    }),
+        syscall!(libc::SYS_personality, 0).context("personality").map(drop)
+    })
+    .any_personality(),
     Case::new("prlimit", &["-S prlimit64"], 1, |stage| {
         let mut limits = [0_u8; 16];
         stage.begin()?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tests::stage::{Stage, words};
+use tests::stage::{PERSONALITY, Stage, words};
 use tests::{case, raw, syscall};
 
 fn main() -> ExitCode {
@@ -25,8 +25,8 @@ fn run() -> Result<()> {
         bail!("usage: actor CASE AUID FILES WORK");
     };
     let current = syscall!(libc::SYS_personality, 0xffff_ffff_u32)?;
-    if current != i64::from(libc::ADDR_NO_RANDOMIZE) {
-        syscall!(libc::SYS_personality, libc::ADDR_NO_RANDOMIZE)?;
+    if current != i64::from(PERSONALITY) {
+        syscall!(libc::SYS_personality, PERSONALITY)?;
         let program = tests::stage::c_string(program.as_bytes())?;
         let words = words(&arguments.iter().map(String::as_bytes).collect::<Vec<_>>())?;
         let errno = raw::execve(&program, &words, &[]);

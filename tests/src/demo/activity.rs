@@ -37,7 +37,7 @@ pub(super) const ACTIVITIES: &[Activity] = &[
         title: "a program is run in a new PID namespace",
         what: "a child in a new PID namespace, where it is process 1, runs /usr/bin/id",
         rule: "-S execve -F exe=/usr/bin/id",
-        find: Find::Key("exec-in-namespace"),
+        find: Find::Key("pid-namespace"),
         act: |_| {
             nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWPID).context("unshare")?;
             child(|| exec(c"/usr/bin/id", &[b"id", b"-u"]))
