@@ -4,7 +4,7 @@
 
 use audit_rules::{
     Action, Arch, Command, Comparison, Condition, Draft, Field, List, NoHost, Op, Rule, SyscallSet, Value,
-    parse_line, table, words,
+    parse_line, parse_words, table, words,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -214,6 +214,11 @@ proptest! {
         if let Ok(rule) = Rule::decode(&bytes) {
             prop_assert_eq!(Rule::decode(&rule.encode()), Ok(rule));
         }
+    }
+
+    #[test]
+    fn any_words_parse_to_commands_or_an_error(words in vec(vec(select(&b"-- =!<>&,aeEfFSkpwWdDlsiruthxob0149/\\\x01\xFF"[..]), 0..8), 0..8)) {
+        let _ = parse_words(&words, &NoHost).map_err(|error| error.to_string());
     }
 
     #[test]

@@ -7,7 +7,7 @@ head_of() {
     printf '//! %s\n//! Written by `make.sh` from the original'"'"'s own tables; do not edit.\n\n' "$1"
 }
 
-for arch in x86_64 i386 aarch64; do
+for arch in x86_64 i386 aarch64 arm ppc s390 s390x; do
     name=$(echo "$arch" | tr '[:lower:]' '[:upper:]')
     {
         head_of "System calls of \`$arch\`, ascending."

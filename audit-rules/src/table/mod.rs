@@ -14,7 +14,11 @@ pub(crate) mod argument_names;
 mod errno_names;
 mod message_type_names;
 mod syscall_aarch64;
+mod syscall_arm;
 mod syscall_i386;
+mod syscall_ppc;
+mod syscall_s390;
+mod syscall_s390x;
 mod syscall_x86_64;
 
 /// The number that `name` has in `table`, whatever its case.

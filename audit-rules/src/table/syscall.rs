@@ -3,7 +3,10 @@
 //! The names are the original's (`pread`, not `pread64`, on x86-64), because rules are written with them; calls
 //! newer than the original's tables follow under the kernel's names.
 
-use super::{syscall_aarch64::AARCH64, syscall_i386::I386, syscall_x86_64::X86_64};
+use super::{
+    syscall_aarch64::AARCH64, syscall_arm::ARM, syscall_i386::I386, syscall_ppc::PPC, syscall_s390::S390,
+    syscall_s390x::S390X, syscall_x86_64::X86_64,
+};
 use crate::arch::Arch;
 
 /// Calls that all architectures number alike and that are newer than the original's tables
@@ -42,6 +45,10 @@ fn tables(arch: Arch) -> &'static [&'static [(u32, &'static str)]] {
         Arch::X86_64 => &[X86_64, NEWER, NEWER_X86_64],
         Arch::I386 => &[I386, NEWER],
         Arch::AARCH64 => &[AARCH64, NEWER],
+        Arch::ARM => &[ARM, NEWER],
+        Arch::PPC | Arch::PPC64 | Arch::PPC64LE => &[PPC, NEWER],
+        Arch::S390 => &[S390, NEWER],
+        Arch::S390X => &[S390X, NEWER],
         _ => &[],
     }
 }
@@ -77,12 +84,15 @@ mod tests {
         assert_eq!(name(Arch::X86_64, 17), Some("pread"));
         assert_eq!(number(Arch::I386, b"madvise1"), Some(219));
         assert_eq!(name(Arch::AARCH64, 452), Some("fchmodat2"));
-        assert_eq!(name(Arch::S390, 1), None);
+        assert_eq!(name(Arch::S390, 1), Some("exit"));
+        assert_eq!(name(Arch(1), 1), None);
     }
 
     #[test]
     fn every_name_leads_back_to_its_number() {
-        for arch in [Arch::X86_64, Arch::I386, Arch::AARCH64] {
+        for arch in
+            [Arch::X86_64, Arch::I386, Arch::AARCH64, Arch::ARM, Arch::PPC64LE, Arch::S390, Arch::S390X]
+        {
             for (nr, text) in all(arch) {
                 assert_eq!((name(arch, nr), number(arch, text.as_bytes())), (Some(text), Some(nr)));
             }
