@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use compat::interpret::{Format, Formatter, Names};
 use compat::record::{Event, MessageType, Stamp};
+use proptest::prelude::*;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/enrich").join(name)
@@ -124,6 +125,77 @@ fn records_that_are_too_long() {
     compare("long", ".log", None, Format::Enriched);
     compare("long", ".raw.log", None, Format::Raw);
     compare("long", ".node.log", Some(b"host.example"), Format::Enriched);
+}
+
+fn line(node: Option<&[u8]>, kind: MessageType, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let stamp = Stamp { seconds: 1, millis: 2, serial: 3 };
+    Formatter::with_names(node, Format::Enriched, names()).line(stamp, kind, body, &mut out);
+    out
+}
+
+#[test]
+fn a_record_cannot_forge_names() {
+    // The original passes 0x1D on, and takes what follows for names.
+    assert_eq!(
+        line(None, MessageType::USER_AUTH, b"uid=1000 \x1dUID=\"root\"").escape_ascii().to_string(),
+        "type=USER_AUTH msg=audit(1.002:3): uid=1000  UID=\\\"root\\\"\\x1dUID=\\\"al\\\"\\n"
+    );
+    assert_eq!(line(None, MessageType::USER, b"a\0b\nc"), b"type=USER msg=audit(1.002:3): a b c\n");
+}
+
+#[test]
+fn a_name_is_written_whole_or_not_at_all() {
+    // The original fills the line with as much of the name as fits.
+    let head = "node=n type=USER_AUTH msg=audit(1.002:3): ".len();
+    let mut seen = std::collections::HashSet::new();
+    for room in 0..20 {
+        let tail = b" uid=1000 gid=0";
+        let filler = 8969 - room - head - tail.len();
+        let body = [b"f=".to_vec(), vec![b'x'; filler - 2], tail.to_vec()].concat();
+        let line = line(Some(b"n"), MessageType::USER_AUTH, &body);
+        let names = line.split(|&b| b == 0x1d).nth(1).unwrap_or_default();
+        let known: [&[u8]; 2] = [b"", b"UID=\"al\"\n"];
+        assert!(known.contains(&names), "{room}: {}", names.escape_ascii());
+        assert!(line.len() <= 8970);
+        seen.insert(names.to_vec());
+    }
+    assert_eq!(seen.len(), 2, "both without and with a name");
+}
+
+#[test]
+fn the_call_of_a_seccomp_record_is_named() {
+    // The original names it only where `arch=` and `syscall=` come first: here it says unknown-syscall(-1).
+    let line = line(None, MessageType::SECCOMP, b"auid=1000 sig=31 arch=c000003e syscall=1 compat=0");
+    assert!(line.ends_with(b"\x1dAUID=\"al\" ARCH=x86_64 SYSCALL=write\n"), "{}", line.escape_ascii());
+}
+
+proptest! {
+    #[test]
+    fn any_record_is_one_line_with_one_divider(kind in 1000u16..2600, body: Vec<u8>, node in any::<bool>()) {
+        let out = line(node.then_some(b"n"), MessageType(kind), &body);
+        prop_assert_eq!(out.iter().position(|&b| b == b'\n'), Some(out.len() - 1));
+        prop_assert!(out.split(|&b| b == 0x1d).nth(2).is_none());
+        prop_assert!(!out.contains(&0));
+    }
+}
+
+proptest! {
+    // Long records are slow to make.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_the_fields_are_the_line_is_whole(
+        words in prop::collection::vec("(uid|gid|auid|arch|syscall|saddr|id|x|msg='uid|\\(gid)=[0-9a-zA-Z,'()\"]{0,40}", 0..400)
+    ) {
+        let body = words.join(" ");
+        let out = line(None, MessageType::SYSCALL, body.as_bytes());
+        prop_assert!(out.len() <= 8970);
+        let raw = out.split(|&b| b == 0x1d || b == b'\n').next().unwrap();
+        let expected = format!("type=SYSCALL msg=audit(1.002:3): {body}");
+        let expected = expected.strip_suffix(' ').unwrap_or(&expected);
+        prop_assert!(expected.as_bytes().starts_with(raw) && raw.len() == expected.len().min(8937));
+    }
 }
 
 /// The budget of the hot path. Run it with `cargo test --release -p compat --test format -- --ignored --nocapture`.

@@ -58,6 +58,11 @@ impl Place {
         if !metadata.is_dir() {
             return Err(failed(io::Error::from_raw_os_error(libc::ENOTDIR)));
         }
+        if metadata.mode() & 0o1002 == 0o1002 {
+            // /tmp or the like: everybody's. The original makes it root's alone, which nobody who tries things out wants.
+            log::warn!("{} is everybody's directory: its mode is left as it is", directory.display());
+            return Ok(());
+        }
         if metadata.mode() & 0o7777 != self.directory_mode() {
             fs::set_permissions(directory, fs::Permissions::from_mode(self.directory_mode()))
                 .map_err(failed)?;

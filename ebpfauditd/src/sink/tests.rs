@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -64,6 +64,16 @@ fn a_log_is_created_with_the_originals_modes() {
     assert_eq!(mode(directory.path()), 0o750);
     assert_eq!(fs::metadata(directory.path()).unwrap().gid(), 4);
     assert_eq!(log.counts(), Counts { written: 1, bytes: 4, ..Counts::default() });
+}
+
+#[test]
+fn a_directory_that_is_everybodys_stays_so() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let settings = settings(directory.path());
+    drop(Log::open(&settings).unwrap());
+    assert_eq!(mode(directory.path()), 0o1777);
+    assert_eq!(mode(&settings.log_file), 0o600);
 }
 
 #[test]
