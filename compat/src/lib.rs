@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod cli;
 pub mod conf;
 pub mod control;
+pub mod host;
 pub mod interpret;
 pub mod netlink;
 pub mod record;

@@ -1,0 +1,90 @@
+//! `auditctl`: behaves as that of audit 3.0.9 (man page auditctl(8)), byte for byte on both streams.
+//!
+//! It talks to our daemon if one answers on the control socket, and to the kernel otherwise, with the same requests. Rules
+//! files are the one difference: our daemon takes a file as a whole or not at all, unless the file says that errors are
+//! to be passed over.
+
+mod caller;
+mod console;
+mod message;
+mod rules_file;
+mod session;
+mod status;
+mod target;
+
+use audit_rules::{Error, Host, Problem, parse_words};
+
+use crate::host::SystemHost;
+use console::Console;
+use session::{Session, Stop};
+use target::Target;
+
+/// How the program ends.
+mod exit {
+    /// All went well, or there was nothing that could be done (`auditctl -a` while the rules are locked).
+    pub(super) const SUCCESS: u8 = 0;
+    /// No arguments, or a rules file with an error.
+    pub(super) const FAILURE: u8 = 1;
+    /// Not allowed to control auditing.
+    pub(super) const NO_PRIVILEGE: u8 = 4;
+    /// An error on the command line, or a request that was refused.
+    pub(super) const REFUSED: u8 = 255;
+}
+
+/// What the original prints for `-h` and without arguments.
+const USAGE: &[u8] = include_bytes!("usage.txt");
+/// The version that this behaves as.
+const VERSION: &[u8] = b"auditctl version 3.0.9\n";
+
+/// Runs the program with these arguments, the program's name left out. Returns its exit code.
+#[must_use]
+pub fn run(words: &[Vec<u8>]) -> u8 {
+    let console = Console::new();
+    if words.is_empty() {
+        console.print(USAGE);
+        return exit::FAILURE;
+    }
+    if !caller::may_run(words) {
+        console.complain(b"You must be root to run this program.");
+        return exit::NO_PRIVILEGE;
+    }
+    let target = match Target::open() {
+        Ok(target) => target,
+        Err(error) => {
+            console.complain(
+                format!("Cannot open netlink audit socket ({})", session::reason(&error)).as_bytes(),
+            );
+            return exit::REFUSED;
+        }
+    };
+    let host = SystemHost;
+    let mut session = Session::new(target, &console, &host);
+    match words {
+        [option, name] if option == b"-R" => rules_file::load(&mut session, name),
+        _ => command_line(&mut session, words, &host),
+    }
+}
+
+fn command_line(session: &mut Session<'_>, words: &[Vec<u8>], host: &dyn Host) -> u8 {
+    let done = match parse_words(words, host) {
+        Ok(commands) => session.carry_out(&commands, true),
+        Err(error) => failed_line(session, &error, true),
+    };
+    match done {
+        Ok(()) | Err(Stop::Quiet) => exit::SUCCESS,
+        Err(Stop::Failed) => exit::REFUSED,
+    }
+}
+
+/// What the original does with a line that has an error: everything before the error, then its messages.
+fn failed_line(session: &mut Session<'_>, error: &Error, check_locked: bool) -> Result<(), Stop> {
+    session.carry_out(&error.before, check_locked)?;
+    if let Problem::Refused(refused) = &error.problem {
+        // Whoever enforces the rules has the last word on which are refused, and why.
+        return session.send_rule(&refused.request, refused.delete, check_locked);
+    }
+    for note in &error.said {
+        session.console().note(note);
+    }
+    Err(Stop::Failed)
+}

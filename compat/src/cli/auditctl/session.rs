@@ -1,0 +1,286 @@
+//! Carries commands out.
+
+use std::io;
+
+use audit_rules::{Command, Host, Listing, Rule, Signal};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use super::console::{Console, Severity};
+use super::target::Target;
+use super::{USAGE, VERSION, message, status};
+use crate::audit::{Audit, Features, Status, StatusField, kind};
+use crate::control::batch;
+use crate::netlink::AuditSocket;
+
+/// `audit_enabled` when nothing can be changed until the next boot.
+const LOCKED: u32 = 2;
+
+/// Why the rest of a line is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It failed, and that was said.
+    Failed,
+    /// It makes no sense now, and that was said; no failure to the original.
+    Quiet,
+}
+
+/// One run of the program.
+pub(super) struct Session<'a> {
+    target: Target,
+    console: &'a Console,
+    host: &'a dyn Host,
+    /// `-i` was met: stays on for the rest of a rules file.
+    interpret: bool,
+    /// The status after the first setting of this line.
+    after_setting: Option<Status>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(target: Target, console: &'a Console, host: &'a dyn Host) -> Self {
+        Self { target, console, host, interpret: false, after_setting: None }
+    }
+
+    pub(super) fn console(&self) -> &'a Console {
+        self.console
+    }
+
+    pub(super) fn host(&self) -> &'a dyn Host {
+        self.host
+    }
+
+    pub(super) fn target(&mut self) -> &mut Target {
+        &mut self.target
+    }
+
+    /// Carries the commands of one line out, up to the first that fails. `check_locked`: the original asks before it sends a
+    /// rule from the command line whether rules can be changed at all; in a file it has asked at the start.
+    pub(super) fn carry_out(&mut self, commands: &[Command], check_locked: bool) -> Result<(), Stop> {
+        self.after_setting = None;
+        for command in commands {
+            self.command(command, check_locked)?;
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: &Command, check_locked: bool) -> Result<(), Stop> {
+        match command {
+            Command::Add { rule, prepend } => {
+                self.send_rule(&rule.draft().encode(*prepend), false, check_locked)
+            }
+            Command::Delete(rule) => self.send_rule(&rule.draft().encode(false), true, check_locked),
+            Command::DeleteAll { key } => self.delete_all(key.as_deref()),
+            Command::Enable(value) => self.set(StatusField::Enabled, *value, "enable request"),
+            Command::Failure(value) => self.set(StatusField::Failure, *value, "failure mode request"),
+            Command::RateLimit(value) => self.set(StatusField::RateLimit, *value, "rate limit request"),
+            Command::BacklogLimit(value) => {
+                self.set(StatusField::BacklogLimit, *value, "backlog limit request")
+            }
+            // The original's words for both.
+            Command::BacklogWaitTime(value) => {
+                self.set(StatusField::BacklogWaitTime, *value, "backlog limit request")
+            }
+            Command::ShowSettings => {
+                if let Some(status) = self.after_setting.take() {
+                    self.print(&status::block(&status, self.interpret));
+                }
+                Ok(())
+            }
+            Command::Status { interpret } => self.status(*interpret),
+            Command::List { interpret, key } => {
+                self.interpret |= interpret;
+                self.list(key.as_deref())
+            }
+            Command::Message(words) => AuditSocket::open()
+                .and_then(|mut socket| socket.send_user(kind::USER, &message::text(words)))
+                .or_else(|error| self.refused("user message request", &error)),
+            Command::LoginuidImmutable => match self.target.set_features(&Features::LOGINUID_IMMUTABLE) {
+                Ok(()) => Ok(()),
+                Err(error) => self.fail(&format!("Error setting feature ({})", reason(&error))),
+            },
+            Command::ResetLost => self.reset(StatusField::Lost, "lost", "lost reset request"),
+            Command::ResetBacklogWaitTimeActual => self.reset(
+                StatusField::BacklogWaitTimeActual,
+                "backlog_wait_time_actual",
+                "backlog wait time actual reset request",
+            ),
+            Command::TrimSubtrees => self.request(kind::TRIM, &[], "trim subtrees command"),
+            Command::MakeEquivalent { mount, subtree } => {
+                let lengths = [mount, subtree].map(|path| (path.len() as u32).to_ne_bytes());
+                let payload = [&lengths.concat()[..], mount, subtree].concat();
+                self.request(kind::MAKE_EQUIV, &payload, "make_equivalent command")
+            }
+            Command::Signal(signal) => self.signal(*signal),
+            Command::IgnoreErrors | Command::ContinueOnErrors => Ok(()),
+            Command::Usage => {
+                self.console.print(USAGE);
+                Ok(())
+            }
+            Command::Version => {
+                self.console.print(VERSION);
+                Ok(())
+            }
+            Command::Say(note) => {
+                self.console.note(note);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a `struct audit_rule_data`.
+    pub(super) fn send_rule(&mut self, rule: &[u8], delete: bool, check_locked: bool) -> Result<(), Stop> {
+        if check_locked {
+            self.rules_can_change()?;
+        }
+        self.console.use_syslog(false);
+        let sent = if delete { self.target.delete_rule(rule) } else { self.target.add_rule(rule) };
+        let Err(error) = sent else { return Ok(()) };
+        let (verb, exists) = if delete { ("delete", false) } else { ("add", is(&error, Errno::EEXIST)) };
+        let reason = if exists { "Rule exists" } else { &reason(&error) };
+        self.fail(&format!("Error sending {verb} rule data request ({reason})"))
+    }
+
+    /// Says why if the rules cannot be changed at all: that ends the program without an error.
+    pub(super) fn rules_can_change(&mut self) -> Result<(), Stop> {
+        let text: &[u8] = match self.target.status() {
+            Ok(status) if status.enabled == LOCKED => {
+                b"The audit system is in immutable mode, no rule changes allowed"
+            }
+            Err(error) if is(&error, Errno::ECONNREFUSED) => b"The audit system is disabled",
+            // Whatever else is wrong, the rule itself will be told.
+            Ok(_) | Err(_) => return Ok(()),
+        };
+        self.console.log(Severity::Error, text);
+        Err(Stop::Quiet)
+    }
+
+    fn delete_all(&mut self, key: Option<&[u8]>) -> Result<(), Stop> {
+        let deleted = match &mut self.target {
+            Target::Daemon(socket) => {
+                let mut items = Vec::new();
+                batch::push(&mut items, kind::DELETE_ALL, key.unwrap_or_default());
+                socket.batch(&items).and_then(|done| done.map_err(|faults| first_fault(&faults)))
+            }
+            Target::Kernel(socket) => socket.list_rules().and_then(|rules| {
+                let named = |bytes: &&Vec<u8>| {
+                    key.is_none_or(|key| Rule::decode(bytes).is_ok_and(|rule| rule.key_contains(key)))
+                };
+                rules.iter().filter(named).try_for_each(|rule| socket.delete_rule(rule))
+            }),
+        };
+        match deleted {
+            Ok(()) => self.list(key),
+            Err(error) => self.fail(&format!("Error deleting rule ({})", reason(&error))),
+        }
+    }
+
+    fn set(&mut self, field: StatusField, value: u32, what: &str) -> Result<(), Stop> {
+        if let Err(error) = self.target.set(field, value) {
+            return self.refused(what, &error);
+        }
+        if self.after_setting.is_none() {
+            match self.target.status() {
+                Ok(status) => self.after_setting = Some(status),
+                Err(error) => return self.refused("status request", &error),
+            }
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, interpret: bool) -> Result<(), Stop> {
+        self.interpret |= interpret;
+        match self.target.status() {
+            Ok(status) => self.print(&status::block(&status, self.interpret)),
+            Err(error) => return self.refused("status request", &error),
+        }
+        match self.target.features() {
+            Ok(features) => self.print(&status::features(&features)),
+            Err(error) => return self.refused("feature request", &error),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, key: Option<&[u8]>) -> Result<(), Stop> {
+        let rules = match self.target.list_rules() {
+            Ok(rules) => rules,
+            Err(error) => return self.refused("rule list data request", &error),
+        };
+        let mut text = Vec::new();
+        if rules.is_empty() {
+            text.extend_from_slice(b"No rules\n");
+        }
+        let mut listing = Listing::new(self.interpret, self.host.native_arch()).with_names(self.host);
+        for bytes in &rules {
+            match Rule::decode(bytes) {
+                Ok(rule) => {
+                    if key.is_none_or(|key| rule.key_contains(key)) {
+                        listing.rule(&rule, &mut text);
+                        text.push(b'\n');
+                    }
+                }
+                Err(error) => self.console.complain(format!("A rule cannot be read: {error}").as_bytes()),
+            }
+        }
+        self.console.print(&text);
+        Ok(())
+    }
+
+    fn reset(&mut self, field: StatusField, name: &str, what: &str) -> Result<(), Stop> {
+        match self.target.set(field, 0) {
+            Ok(old) => {
+                self.console.log(Severity::Info, format!("{name}: {old}").as_bytes());
+                Ok(())
+            }
+            Err(error) => self.refused(what, &error),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<(), Stop> {
+        let pid = match self.target.status() {
+            Ok(status) => status.pid,
+            Err(error) => return self.refused("status request", &error),
+        };
+        let (Ok(pid @ 1..), Ok(signal)) = (i32::try_from(pid), signal.number().try_into()) else {
+            self.console.complain(b"Auditd is not running");
+            return Ok(());
+        };
+        let signal: nix::sys::signal::Signal = signal;
+        kill(Pid::from_raw(pid), signal)
+            .or_else(|errno| self.fail(&format!("Failed sending signal to auditd ({})", errno.desc())))
+    }
+
+    fn request(&mut self, kind: u16, payload: &[u8], what: &str) -> Result<(), Stop> {
+        self.target.request(kind, payload).map(drop).or_else(|error| self.refused(what, &error))
+    }
+
+    fn print(&self, text: &str) {
+        self.console.print(text.as_bytes());
+    }
+
+    fn refused(&self, what: &str, error: &io::Error) -> Result<(), Stop> {
+        self.fail(&format!("Error sending {what} ({})", reason(error)))
+    }
+
+    fn fail(&self, text: &str) -> Result<(), Stop> {
+        self.console.log(Severity::Warning, text.as_bytes());
+        Err(Stop::Failed)
+    }
+}
+
+/// The errno of the first item at fault.
+pub(super) fn first_fault(faults: &[batch::Fault]) -> io::Error {
+    io::Error::from_raw_os_error(faults.first().map_or(Errno::EIO as i32, |fault| fault.errno))
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno as i32)
+}
+
+/// The words of `strerror(3)`, or our own for what has no errno.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,3 @@
+//! The commands. The programs in `bin/` only call these.
+
+pub mod auditctl;
