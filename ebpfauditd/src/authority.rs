@@ -2,8 +2,8 @@
 
 use audit_rules::{Draft, Rule, WireError};
 use compat::audit::{Status, StatusField, kind};
-use compat::control::batch::{self, Fault};
 use compat::control::Reply;
+use compat::control::batch::{self, Fault};
 use nix::errno::Errno;
 
 use crate::control::{Authority, Peer};
@@ -29,7 +29,9 @@ impl Authority for Service {
             kind::LIST_RULES => {
                 Reply::list(kind, self.enforcement().set().listed().map(Rule::encode).collect::<Vec<_>>())
             }
-            kind::ADD_RULE => done(rule(payload).and_then(|(rule, prepend)| self.add_rule(who, &rule, prepend))),
+            kind::ADD_RULE => {
+                done(rule(payload).and_then(|(rule, prepend)| self.add_rule(who, &rule, prepend)))
+            }
             kind::DEL_RULE => done(rule(payload).and_then(|(rule, _)| self.delete_rule(who, &rule))),
             kind::DELETE_ALL => {
                 let key = (!payload.is_empty()).then_some(payload);

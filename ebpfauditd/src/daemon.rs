@@ -59,7 +59,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(code: u8, error: impl ToString) -> Self {
+    fn new(code: u8, error: impl std::fmt::Display) -> Self {
         Self { messages: error.to_string().lines().map(str::to_owned).collect(), code }
     }
 
@@ -90,6 +90,10 @@ fn prepare(options: &Options) -> Result<(Settings, Option<Rules>, PidFile), Fail
         .map_err(|error| Failure::new(error.exit_code(), error))?;
     for note in notes {
         log::warn!("{note}");
+    }
+    if !settings.local_events {
+        let message = "local_events = no is not supported: this daemon records the events of its own machine";
+        return Err(Failure::new(exit::CONFIG, message));
     }
     let path = options.config_dir.join(rules_file::NAME);
     let rules = match Rules::read(&path, &SystemHost) {
@@ -155,7 +159,7 @@ fn serve(
         .map_err(|error| Failure::new(exit::FAILED, format!("cannot take signals: {error}")))
         .and_then(|signals| {
             pid_file.write().map_err(|error| Failure::new(exit::FAILED, error))?;
-            privilege::harden();
+            privilege::harden(settings.priority_boost);
             Ok((signals, start(options, settings, rules)?))
         });
     let (signals, mut service) = match started {
@@ -191,7 +195,9 @@ fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<S
             inputs.push(Input { origin: Origin::Kernel, source: Box::new(source) });
             Some(engine)
         }
-        Err(error @ (kernel::StartError::Disabled | kernel::StartError::Refused(_))) if offer.tracepoint.is_ok() => {
+        Err(error @ (kernel::StartError::Disabled | kernel::StartError::Refused(_)))
+            if offer.tracepoint.is_ok() =>
+        {
             log::warn!("{error}: messages of programs and the kernel's own records will be missing");
             offer.kernel_audit = Err(error.to_string());
             None
@@ -200,8 +206,9 @@ fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<S
     };
     let ebpf = match &offer.tracepoint {
         Ok(_) => {
-            let engine_options =
-                ebpf::Options { ring_bytes: options.ring_bytes.unwrap_or(ebpf::Options::default().ring_bytes) };
+            let engine_options = ebpf::Options {
+                ring_bytes: options.ring_bytes.unwrap_or(ebpf::Options::default().ring_bytes),
+            };
             let (engine, source) = ebpf::Engine::start(&engine_options).map_err(|error| failed(&error))?;
             inputs.push(Input { origin: Origin::Ebpf, source: Box::new(source) });
             Some(engine)
@@ -212,7 +219,8 @@ fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<S
         }
     };
     let (found, set, changes) = first_set(&options, kernel.as_ref(), rules)?;
-    let sink = Sink::open(&settings, options.foreground).map_err(|error| Failure::new(exit::CONFIG, error))?;
+    let sink =
+        Sink::open(&settings, options.foreground).map_err(|error| Failure::new(exit::CONFIG, error))?;
     let recorder = recorder::start(inputs, settings.formatter(), sink).map_err(|error| failed(&error))?;
     let release = nix::sys::utsname::uname()
         .map(|name| name.release().to_string_lossy().into_owned())
@@ -272,7 +280,6 @@ fn first_set(
         Startup::NoChange => found.enabled,
     };
     set.set(Setting::Enabled, enabled as u32).map_err(refused)?;
-    set.set(Setting::BacklogLimit, found.backlog_limit.max(BACKLOG_LIMIT)).map_err(refused)?;
     if let Some(rules) = rules {
         let mut ignored = Vec::new();
         changes = rules
@@ -281,6 +288,12 @@ fn first_set(
         for line in rules.ignored().chain(&ignored) {
             log::warn!("{line}");
         }
+    }
+    let limited =
+        changes.iter().any(|change| matches!(change, Change::Set { setting: Setting::BacklogLimit, .. }));
+    // A set that the file has locked stays as the file has it.
+    if !limited && set.settings().enabled != Enabled::Locked {
+        set.set(Setting::BacklogLimit, found.backlog_limit.max(BACKLOG_LIMIT)).map_err(refused)?;
     }
     Ok((found, set, changes))
 }

@@ -109,7 +109,7 @@ impl Enforcement {
         let plan = plan(next.rules(), &self.offer);
         for (rule, assignment) in next.rules().iter().zip(plan.assignments()) {
             if assignment.engine == EngineKind::Refused {
-                let reason = assignment.reason.to_string();
+                let reason = assignment.reason.clone();
                 return Err(ChangeError::Unserved { rule: rule.to_string(), reason });
             }
         }
@@ -195,7 +195,9 @@ fn for_kernel<'a>(rules: &'a [Rule], plan: &'a Plan) -> Vec<&'a Rule> {
         _ => false,
     });
     pairs()
-        .filter(|(rule, assignment)| chosen(rule, assignment.engine) || (contexts && rule.list() == List::Task))
+        .filter(|(rule, assignment)| {
+            chosen(rule, assignment.engine) || (contexts && rule.list() == List::Task)
+        })
         .map(|(rule, _)| rule)
         .collect()
 }

@@ -24,7 +24,7 @@ pub fn offer(offer: &Offer) -> String {
         };
     };
     engine("tracepoint", offer.tracepoint.as_ref().map(|_| ()));
-    engine("kernel audit", offer.kernel_audit.as_ref().map(|()| ()));
+    engine("kernel audit", offer.kernel_audit.as_ref().copied());
     text
 }
 

@@ -119,10 +119,7 @@ pub fn set_named(name: &str, old: u32, new: u32, who: Subject, done: bool) -> Ev
 
 /// `CONFIG_CHANGE` for a rule change that was refused because everything is locked.
 pub fn locked(op: &str, who: Subject) -> Event {
-    event(
-        MessageType::CONFIG_CHANGE,
-        format!("{} op={op} audit_enabled=2 res=0", requester(who)),
-    )
+    event(MessageType::CONFIG_CHANGE, format!("{} op={op} audit_enabled=2 res=0", requester(who)))
 }
 
 /// `CONFIG_CHANGE` for `auditctl -t` (`audit_receive_msg`, `AUDIT_TRIM`).

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
 /// auditd's words for a caller without the privilege.
@@ -13,7 +14,8 @@ const AUDIT_CONTROL: u32 = 30;
 
 /// Whether this process has `CAP_AUDIT_CONTROL`.
 pub fn may_control_audit() -> io::Result<bool> {
-    Ok(effective(&fs::read_to_string("/proc/self/status")?).is_some_and(|set| set & (1 << AUDIT_CONTROL) != 0))
+    Ok(effective(&fs::read_to_string("/proc/self/status")?)
+        .is_some_and(|set| set & (1 << AUDIT_CONTROL) != 0))
 }
 
 /// The effective set in the text of `/proc/PID/status`.
@@ -23,11 +25,21 @@ fn effective(status: &str) -> Option<u64> {
 }
 
 /// Makes the daemon hard to stop by accident: no limit on file size and CPU time (auditd does the same), and the last to
-/// be chosen when memory is short. What is refused is only reported: the daemon works without.
-pub fn harden() {
+/// be chosen when memory is short; and runs it before others, `boost` being auditd.conf's `priority_boost`. What is refused
+/// is only reported: the daemon works without.
+pub fn harden(boost: u32) {
     for (resource, name) in [(Resource::RLIMIT_FSIZE, "file size"), (Resource::RLIMIT_CPU, "CPU time")] {
         if let Err(error) = setrlimit(resource, RLIM_INFINITY, RLIM_INFINITY) {
             log::debug!("cannot lift the limit on {name}: {error}");
+        }
+    }
+    if boost > 0 {
+        // SAFETY: setpriority takes three integers and touches no memory of ours. PRIO_PROCESS with 0 is the calling thread;
+        // the threads started later inherit its value.
+        let result =
+            unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -i32::try_from(boost.min(20)).unwrap_or(0)) };
+        if result != 0 {
+            log::warn!("Cannot change priority ({})", io::Error::last_os_error());
         }
     }
     if let Err(error) = fs::write("/proc/self/oom_score_adj", "-1000") {

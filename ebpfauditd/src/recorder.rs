@@ -272,7 +272,7 @@ struct Output {
 
 impl Output {
     fn take(&mut self, event: &mut Event, origin: Origin) {
-        event.set_serial(self.serial.next());
+        event.set_serial(self.serial.advance());
         self.counters.took(origin);
         self.formatter.write(event, &mut self.batch);
         if self.batch.len() >= BATCH {
@@ -291,19 +291,14 @@ impl Output {
         };
         self.batch.clear();
         self.counters.lines(self.sink.counts());
+        let failed = result.is_err();
         match result {
-            Ok(()) if self.failing => {
-                log::warn!("the log can be written again");
-                self.failing = false;
-            }
-            Ok(()) => {}
             // Said when it begins; what it costs is counted, and said in the log itself when it works again.
-            Err(error) if !self.failing => {
-                log::error!("{error}");
-                self.failing = true;
-            }
-            Err(_) => {}
+            Err(error) if !self.failing => log::error!("{error}"),
+            Ok(()) if self.failing => log::warn!("the log can be written again"),
+            _ => {}
         }
+        self.failing = failed;
     }
 
     /// Writes what is left and waits for the disk.

@@ -54,7 +54,8 @@ impl Rules {
     /// Reads a file. As auditctl does, it refuses one that is no regular file, not root's, or writable by everybody.
     pub fn read(path: &Path, host: &dyn Host) -> Result<Self, RulesError> {
         let name = path.display().to_string();
-        let unusable = |error: io::Error| RulesError::Unusable(format!("cannot read {}: {error}", path.display()));
+        let unusable =
+            |error: io::Error| RulesError::Unusable(format!("cannot read {}: {error}", path.display()));
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(RulesError::Missing(name)),
@@ -196,8 +197,13 @@ mod tests {
     use super::*;
     use crate::ruleset::{Enabled, Settings};
 
-    const SETTINGS: Settings =
-        Settings { enabled: Enabled::On, failure: 1, rate_limit: 0, backlog_limit: 64, backlog_wait_time: 60000 };
+    const SETTINGS: Settings = Settings {
+        enabled: Enabled::On,
+        failure: 1,
+        rate_limit: 0,
+        backlog_limit: 64,
+        backlog_wait_time: 60000,
+    };
 
     fn load(text: &str) -> Result<(RuleSet, Vec<String>), RulesError> {
         let rules = Rules::parse("audit.rules".into(), text.as_bytes(), &NoHost)?;
@@ -219,7 +225,8 @@ mod tests {
 
     #[test]
     fn a_good_file_is_done_in_order() {
-        let (set, ignored) = load("# c\n-D\n-b 8192\n-f 1\n-w /a -p r -k one\n-A always,exit -S open\n").unwrap();
+        let (set, ignored) =
+            load("# c\n-D\n-b 8192\n-f 1\n-w /a -p r -k one\n-A always,exit -S open\n").unwrap();
         assert_eq!(set.settings().backlog_limit, 8192);
         let rules: Vec<String> = set.rules().iter().map(ToString::to_string).collect();
         assert_eq!(rules, ["-a always,exit -S open", "-w /a -p r -k one"]);
@@ -249,7 +256,8 @@ mod tests {
 
     #[test]
     fn after_i_lines_may_fail() {
-        let (set, ignored) = load("-i\n-w /missing/x -p r\n-a always,exit -S nosuchcall\n-w /a -p r\n").unwrap();
+        let (set, ignored) =
+            load("-i\n-w /missing/x -p r\n-a always,exit -S nosuchcall\n-w /a -p r\n").unwrap();
         assert_eq!(set.rules().len(), 1);
         assert_eq!(ignored.len(), 2, "{ignored:?}");
     }

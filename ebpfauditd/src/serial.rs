@@ -21,7 +21,7 @@ impl Serial {
     }
 
     /// The next number. Wraps after 2^32 events, as the kernel's does, and leaves out 0.
-    pub fn next(&mut self) -> u32 {
+    pub fn advance(&mut self) -> u32 {
         self.0 = self.0.checked_add(1).unwrap_or(1);
         self.0
     }
@@ -34,12 +34,12 @@ mod tests {
     #[test]
     fn numbers_rise_and_zero_is_left_out_when_they_wrap() {
         let mut serial = Serial(u32::MAX - 1);
-        assert_eq!([serial.next(), serial.next(), serial.next()], [u32::MAX, 1, 2]);
+        assert_eq!([serial.advance(), serial.advance(), serial.advance()], [u32::MAX, 1, 2]);
     }
 
     #[test]
     fn the_first_number_is_small_and_not_zero() {
-        let first = Serial::random().next();
+        let first = Serial::random().advance();
         assert!((1..=10_000).contains(&first), "{first}");
     }
 }

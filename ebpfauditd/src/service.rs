@@ -10,6 +10,7 @@ use nix::errno::Errno;
 
 use crate::authority::{kernel_request, values};
 use crate::enforcement::{ChangeError, Enforcement};
+use crate::engine::kernel;
 use crate::host::SystemHost;
 use crate::listing;
 use crate::options::Options;
@@ -20,7 +21,7 @@ use crate::ruleset::{Change, Enabled, RuleSet, Setting};
 use crate::settings::Settings;
 use crate::signal::{Request, Subject};
 use crate::sink::Sink;
-use crate::stats::{Lost, LossNotice, total};
+use crate::stats::{LossNotice, Lost, total};
 use crate::watchable;
 
 /// Longest wait at the end for records that the kernel still holds.
@@ -121,8 +122,8 @@ impl Service {
             self.write_change(own_record::locked("add_rule", who), who);
             return Err(Errno::EPERM);
         }
-        let result =
-            self.change(who, |set| set.add(rule.clone(), prepend, watchable::check).map(|change| vec![change]));
+        let result = self
+            .change(who, |set| set.add(rule.clone(), prepend, watchable::check).map(|change| vec![change]));
         if result.is_err() && self.is_enabled() {
             self.write_change(own_record::rule_change("add_rule", rule, who, false), who);
         }
@@ -174,7 +175,8 @@ impl Service {
             return Ok(old as u32);
         }
         if wanted.mask == StatusField::BacklogWaitTimeActual.bit() {
-            let old = self.reset_wait_time().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+            let old =
+                self.reset_wait_time().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
             self.write_change(own_record::set_named("backlog_wait_time_actual", old, 0, who, true), who);
             return Ok(old);
         }
@@ -191,7 +193,7 @@ impl Service {
     }
 
     fn reset_wait_time(&mut self) -> std::io::Result<u32> {
-        self.enforcement.kernel().map_or(Ok(0), |kernel| kernel.reset_wait_time())
+        self.enforcement.kernel().map_or(Ok(0), kernel::Engine::reset_wait_time)
     }
 
     /// Has the kernel do what only it can, for `who`.
@@ -359,8 +361,11 @@ impl Service {
         let patience = Instant::now() + LAST_RECORDS;
         loop {
             self.recorder.settle()?;
-            let backlog =
-                self.enforcement.kernel().and_then(|kernel| kernel.status().ok()).map_or(0, |status| status.backlog);
+            let backlog = self
+                .enforcement
+                .kernel()
+                .and_then(|kernel| kernel.status().ok())
+                .map_or(0, |status| status.backlog);
             if backlog == 0 || Instant::now() > patience {
                 break;
             }
@@ -381,6 +386,9 @@ impl Service {
 
     /// Events that the eBPF programs made, lost ones included.
     fn produced(&mut self) -> u64 {
-        self.enforcement.ebpf().and_then(|engine| engine.counters().ok()).map_or(0, |counters| counters.produced)
+        self.enforcement
+            .ebpf()
+            .and_then(|engine| engine.counters().ok())
+            .map_or(0, |counters| counters.produced)
     }
 }

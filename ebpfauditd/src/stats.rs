@@ -106,7 +106,8 @@ impl LossNotice {
     /// The fields that say what was lost since the last call: `lost=5 total=9 ring-full=3 disk=2`; `None` if nothing was.
     /// `lost` counts since the last record, `total` since the start, then each reason since the last record.
     pub fn news(&mut self, lost: &[(&'static str, u64)]) -> Option<String> {
-        let before = |reason: &str| self.said.iter().find(|(name, _)| *name == reason).map_or(0, |(_, count)| *count);
+        let before =
+            |reason: &str| self.said.iter().find(|(name, _)| *name == reason).map_or(0, |(_, count)| *count);
         let mut reasons = String::new();
         let mut fresh = 0;
         for (reason, count) in lost {

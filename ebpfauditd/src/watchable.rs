@@ -20,7 +20,9 @@ pub fn check(rule: &Rule) -> Result<(), Errno> {
         let Some(path) = path else { continue };
         match condition.field() {
             Field::Path | Field::Exe => check_parent(path)?,
-            Field::Dir => drop(fs::metadata(path).map_err(errno)?),
+            Field::Dir => {
+                fs::metadata(path).map_err(|error| errno(&error))?;
+            }
             _ => {}
         }
     }
@@ -32,10 +34,10 @@ fn check_parent(path: &Path) -> Result<(), Errno> {
         // Only "/" has none, and the kernel refuses it for its trailing slash before it looks anything up.
         return Err(Errno::EINVAL);
     };
-    let found = fs::metadata(parent).map_err(errno)?;
+    let found = fs::metadata(parent).map_err(|error| errno(&error))?;
     if found.is_dir() { Ok(()) } else { Err(Errno::ENOTDIR) }
 }
 
-fn errno(error: std::io::Error) -> Errno {
+fn errno(error: &std::io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

@@ -66,6 +66,7 @@ pub struct ApplyError {
 
 /// Keeps rules and settings in the kernel while it lives.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // four independent facts about the kernel, not a state machine
 pub struct Engine<A: Audit = AuditSocket> {
     kernel: A,
     before: Before,
@@ -390,7 +391,7 @@ fn encode(draft: Draft) -> Result<Vec<u8>, StartError> {
 
 /// Cannot happen for the two rules above; an error all the same, because a daemon must not panic.
 fn own_rule(refusal: audit_rules::Refusal) -> StartError {
-    StartError::Request { act: "make a rule of our own", error: io::Error::other(refusal.to_string()) }
+    StartError::Request { act: "make a rule of our own", error: io::Error::other(refusal) }
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ mod tests {
     /// Every way between two lists ends at the wanted one, and no rule is added while it is still there.
     #[test]
     fn every_change_ends_at_the_wanted_order() {
-        let lists = ["", "a", "b", "ab", "ba", "abc", "cab", "cba", "acb", "bc", "xabc", "xyabc", "abxc", "abcx"];
+        let lists =
+            ["", "a", "b", "ab", "ba", "abc", "cab", "cba", "acb", "bc", "xabc", "xyabc", "abxc", "abcx"];
         for from in lists {
             for to in lists {
                 let (mut now, wanted) = (rules(from), rules(to));

@@ -2,7 +2,7 @@
 //!
 //! The kernel sends one message per record. Records with one stamp are one event: those logged while a syscall runs come
 //! first, the SYSCALL set follows at its exit and ends with EOE. A task without an audit context sends the same kinds of
-//! record (LOGIN, CONFIG_CHANGE, AVC, ...) alone and without an EOE, and nothing in such a record tells which it is. So
+//! record (`LOGIN`, `CONFIG_CHANGE`, `AVC`, ...) alone and without an EOE, and nothing in such a record tells which it is. So
 //! these wait a little (`kernel-audit`: sections 1.4 and 1.5 of the project's facts).
 
 use std::time::{Duration, Instant};
@@ -175,8 +175,17 @@ mod tests {
     #[test]
     fn interleaved_sets_end_with_their_eoe() {
         let mut pending = Pending::new();
-        let records =
-            [(1300, 5), (1300, 6), (1307, 5), (1302, 6), (1302, 5), (1327, 5), (1320, 5), (1327, 6), (1320, 6)];
+        let records = [
+            (1300, 5),
+            (1300, 6),
+            (1307, 5),
+            (1302, 6),
+            (1302, 5),
+            (1327, 5),
+            (1320, 5),
+            (1327, 6),
+            (1320, 6),
+        ];
         let done = feed(&mut pending, &records, Instant::now());
         assert_eq!(done, [(5, vec![1300, 1307, 1302, 1327, 1320]), (6, vec![1300, 1302, 1327, 1320])]);
         assert_eq!(pending.deadline(), None);

@@ -83,7 +83,7 @@ impl Kernel {
 }
 
 fn rule(line: &str) -> Rule {
-    let words: Vec<Vec<u8>> = line.split(" ").map(|word| word.as_bytes().to_vec()).collect();
+    let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
     match parse_words(&words, &NoHost).unwrap().remove(0) {
         Command::Add { rule, .. } => rule,
         other => panic!("{line}: {other:?}"),
@@ -119,7 +119,7 @@ fn without_rules_for_the_kernel_new_tasks_get_no_context() {
 
 #[test]
 fn what_was_there_is_back_at_the_end() {
-    let present = rule("-a always,exit -S open -F key=before").encode();
+    let present = rule("-a always,exit -F arch=b64 -S open -F key=before").encode();
     let status = Status {
         enabled: 1,
         failure: 1,
@@ -132,7 +132,7 @@ fn what_was_there_is_back_at_the_end() {
     engine.set(Setting::BacklogLimit, 8192).unwrap();
     engine.set(Setting::Enabled, 0).unwrap();
     engine.apply([&rule("-w /etc/passwd -p wa")]).unwrap();
-    assert_eq!(engine.before().rules, [present.clone()]);
+    assert_eq!(engine.before().rules, std::slice::from_ref(&present));
     drop(engine);
     let kernel = fake.0.borrow();
     assert_eq!((kernel.status, &kernel.rules), (status, &vec![present]));
