@@ -19,6 +19,14 @@ impl Host for SystemHost {
         users::get_group_by_name(OsStr::from_bytes(name)).map(|group| group.gid())
     }
 
+    fn user_name(&self, user: u32) -> Option<Vec<u8>> {
+        users::get_user_by_uid(user).map(|user| user.name().as_bytes().to_vec())
+    }
+
+    fn group_name(&self, group: u32) -> Option<Vec<u8>> {
+        users::get_group_by_gid(group).map(|group| group.name().as_bytes().to_vec())
+    }
+
     fn is_directory(&self, path: &[u8]) -> bool {
         fs::metadata(OsStr::from_bytes(path)).is_ok_and(|found| found.is_dir())
     }
@@ -33,6 +41,8 @@ mod tests {
         assert_eq!(SystemHost.user(b"root"), Some(0));
         assert_eq!(SystemHost.group(b"root"), Some(0));
         assert_eq!(SystemHost.user(b"no such user"), None);
+        assert_eq!(SystemHost.user_name(0), Some(b"root".to_vec()));
+        assert_eq!(SystemHost.group_name(0), Some(b"root".to_vec()));
         assert!(SystemHost.is_directory(b"/") && SystemHost.is_directory(b"/proc/self/cwd"));
         assert!(!SystemHost.is_directory(b"/proc/self/exe") && !SystemHost.is_directory(b"/nowhere"));
     }
