@@ -59,6 +59,8 @@ impl<'a> Daemon<'a> {
                     .success()
                     .with_context(|| format!("auditctl {}", words.join(" ")))?;
             }
+        } else {
+            daemon.await_rules(rules.len())?;
         }
         Ok(daemon)
     }
@@ -163,6 +165,24 @@ impl<'a> Daemon<'a> {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    /// Our daemon loads its rules itself: waits until it lists as many.
+    fn await_rules(&self, count: usize) -> Result<()> {
+        let end = Instant::now() + LIMIT;
+        loop {
+            let listed = self.auditctl(&["-l"])?;
+            let rules = listed.stdout.lines().filter(|line| line.starts_with('-')).count();
+            if listed.status.success() && rules == count {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < end,
+                "{rules} of {count} rules are loaded: {listed:?}; it said: {}",
+                self.said()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// What the daemon wrote to its standard output and error.
