@@ -188,7 +188,8 @@ fn serve(
 /// Engines, log and rules.
 fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<Service, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(exit::FAILED, error);
-    let mut offer = ebpf::Engine::probe();
+    let ring_bytes = options.ring_bytes.unwrap_or(ebpf::Options::default().ring_bytes);
+    let (mut offer, engine) = ebpf::Engine::start(&ebpf::Options { ring_bytes });
     let mut inputs = Vec::new();
     let kernel = match kernel::Engine::start(&options.run_dir) {
         Ok((engine, source)) => {
@@ -204,20 +205,13 @@ fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<S
         }
         Err(error) => return Err(failed(&error)),
     };
-    let ebpf = match &offer.tracepoint {
-        Ok(_) => {
-            let engine_options = ebpf::Options {
-                ring_bytes: options.ring_bytes.unwrap_or(ebpf::Options::default().ring_bytes),
-            };
-            let (engine, source) = ebpf::Engine::start(&engine_options).map_err(|error| failed(&error))?;
-            inputs.push(Input { origin: Origin::Ebpf, source: Box::new(source) });
-            Some(engine)
-        }
-        Err(reason) => {
-            log::warn!("no eBPF on this kernel, the kernel's audit serves every rule: {reason}");
-            None
-        }
-    };
+    if let Err(reason) = &offer.tracepoint {
+        log::warn!("no eBPF on this kernel, the kernel's audit serves every rule: {reason}");
+    }
+    let ebpf = engine.map(|(engine, source)| {
+        inputs.push(Input { origin: Origin::Ebpf, source: Box::new(source) });
+        engine
+    });
     let (found, set, changes) = first_set(&options, kernel.as_ref(), rules)?;
     let sink =
         Sink::open(&settings, options.foreground).map_err(|error| Failure::new(exit::CONFIG, error))?;
@@ -233,6 +227,7 @@ fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<S
         service.abort("load-rules");
         return Err(Failure::new(exit::FAILED, error));
     }
+    privilege::give_back_memory();
     log::info!(
         "Init complete, ebpfauditd {} listening for events (startup state {})",
         env!("CARGO_PKG_VERSION"),

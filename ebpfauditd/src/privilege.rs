@@ -47,6 +47,16 @@ pub fn harden(boost: u32) {
     }
 }
 
+/// Gives the memory that only the start needed (the kernel's type information, the parsed object) back to the system, which
+/// the C library's allocator would keep.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim may be called at any time and by any thread; it only returns free pages.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
