@@ -139,9 +139,7 @@ impl Default for Options {
 /// The loaded object, its attachments, and which generation is live.
 pub struct Engine {
     ebpf: Ebpf,
-    btf: Btf,
     attached: BTreeMap<Hook, BtfTracePointLinkId>,
-    loaded: BTreeSet<Hook>,
     config: abi::Config,
     index: Vec<Vec<abi::Entry>>,
     exes: Vec<Vec<u8>>,
@@ -182,18 +180,14 @@ value!(ExeValue, abi::Exe);
 value!(ConfigValue, abi::Config);
 value!(CountersValue, abi::Counters);
 
-fn read_btf() -> Result<Btf, EngineError> {
-    Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))
-}
-
 fn load_object(btf: &Btf, ring_bytes: u32) -> Result<Ebpf, EngineError> {
     let mut loader = EbpfLoader::new();
     let has_tai: u32 = u32::from(has_tai_clock());
-    loader
-        .btf(Some(btf))
-        .allow_unsupported_maps()
-        .map_max_entries("ea_events", ring_bytes)
-        .override_global("ea_has_tai", &has_tai, true);
+    loader.btf(Some(btf)).allow_unsupported_maps().map_max_entries("ea_events", ring_bytes).override_global(
+        "ea_has_tai",
+        &has_tai,
+        true,
+    );
     loader.load(kern::OBJECT).map_err(EngineError::Load)
 }
 
@@ -215,10 +209,8 @@ fn load_hook(ebpf: &mut Ebpf, btf: &Btf, hook: Hook) -> Result<(), EngineError> 
 fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut BtfTracePoint, EngineError> {
     let info = hook.info();
     let failed = |source| EngineError::Attach { program: info.program, target: info.target, source };
-    let program = ebpf
-        .program_mut(info.program)
-        .ok_or(ProgramError::UnexpectedProgramType)
-        .map_err(failed)?;
+    let program =
+        ebpf.program_mut(info.program).ok_or(ProgramError::UnexpectedProgramType).map_err(failed)?;
     program.try_into().map_err(failed)
 }
 
@@ -227,6 +219,15 @@ fn reason(error: &ProgramError) -> String {
     match error {
         ProgramError::LoadError { io_error, .. } => io_error.to_string(),
         other => other.to_string(),
+    }
+}
+
+/// The kernel's BTF is some ten thousand small allocations; glibc keeps what they leave unless told.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes no pointers and may be called at any time.
+    unsafe {
+        nix::libc::malloc_trim(0);
     }
 }
 
@@ -241,56 +242,52 @@ fn brief(error: &EngineError) -> String {
 impl Engine {
     /// Finds out what this kernel offers, by loading each program once. Nothing is attached and nothing stays.
     pub fn probe() -> Offer {
-        let mut trials = Vec::new();
-        let mut hooks = BTreeSet::new();
-        let mut failure = None;
-        let btf = read_btf();
-        match &btf {
-            Ok(_) => trials.push(("kernel BTF".into(), Ok("/sys/kernel/btf/vmlinux".into()))),
-            Err(error) => failure = Some(error.to_string()),
-        }
-        let mut trampoline = Err("there is no object to try it with".to_owned());
-        let object = btf.as_ref().ok().map(|btf| load_object(btf, SMALLEST_RING));
-        match (object, &btf) {
-            (Some(Ok(mut ebpf)), Ok(btf)) => {
-                trials.push(("eBPF object and maps".into(), Ok("ring buffer, task storage".into())));
-                for info in HOOKS {
-                    let trial = load_hook(&mut ebpf, btf, info.hook);
-                    if trial.is_ok() {
-                        hooks.insert(info.hook);
-                    }
-                    let outcome = trial.map(|()| info.purpose.to_owned()).map_err(|error| brief(&error));
-                    trials.push((format!("tracepoint {}", info.target), outcome));
-                }
-                trampoline = probe_trampoline(&mut ebpf, btf);
-                if !hooks.contains(&Hook::SyscallExit) {
-                    failure = Some("the program on sys_exit does not load".into());
-                }
-            }
-            (Some(Err(error)), _) => failure = Some(error.to_string()),
-            _ => {}
-        }
-        if let Some(reason) = &failure {
-            trials.push(("tracepoint engine".into(), Err(reason.clone())));
-        }
-        trials.push((
-            "BPF trampolines (fentry)".into(),
-            trampoline.clone().map(|()| "available; not used yet".into()),
-        ));
-        let modules = Path::new("/proc/modules").exists();
-        Offer {
-            tracepoint: failure.map_or(Ok(hooks), Err),
-            trampoline,
-            kernel_audit: Ok(()),
-            modules,
-            trials,
-        }
+        Self::start(&Options { ring_bytes: SMALLEST_RING }).0
     }
 
-    /// Loads the object. Nothing is attached until [`apply`](Self::apply) needs it.
-    pub fn start(options: &Options) -> Result<(Self, RingSource), EngineError> {
-        let btf = read_btf()?;
+    /// Loads whatever this kernel takes, and says what that is; the engine, if it is enough to serve rules. Nothing is
+    /// attached until [`apply`](Self::apply) needs it. All programs are loaded now, so that the kernel's BTF, which they are
+    /// relocated against and which is large, need not be kept.
+    pub fn start(options: &Options) -> (Offer, Option<(Self, RingSource)>) {
+        let mut offer = Offer {
+            tracepoint: Err(String::new()),
+            trampoline: Err("the eBPF object does not load".to_owned()),
+            kernel_audit: Ok(()),
+            modules: Path::new("/proc/modules").exists(),
+            trials: Vec::new(),
+        };
+        let engine = Self::load(options, &mut offer);
+        give_back_memory();
+        let reason = match engine {
+            Ok(engine) => return (offer, Some(engine)),
+            Err(error) => error.to_string(),
+        };
+        offer.trials.push(("tracepoint engine".into(), Err(reason.clone())));
+        offer.tracepoint = Err(reason);
+        (offer, None)
+    }
+
+    fn load(options: &Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
+        let btf = Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?;
+        offer.trials.push(("kernel BTF".into(), Ok("/sys/kernel/btf/vmlinux".into())));
         let mut ebpf = load_object(&btf, options.ring_bytes)?;
+        offer.trials.push(("eBPF object and maps".into(), Ok("ring buffer, task storage".into())));
+        let mut hooks = BTreeSet::new();
+        for info in HOOKS {
+            let trial = load_hook(&mut ebpf, &btf, info.hook);
+            let outcome = trial.as_ref().map(|()| info.purpose.to_owned()).map_err(brief);
+            offer.trials.push((format!("tracepoint {}", info.target), outcome));
+            match trial {
+                Ok(()) => drop(hooks.insert(info.hook)),
+                // every rule needs this one
+                Err(error) if info.hook == Hook::SyscallExit => return Err(error),
+                Err(_) => {}
+            }
+        }
+        offer.trampoline = probe_trampoline(&mut ebpf, &btf);
+        let trampoline = offer.trampoline.clone().map(|()| "available; not used yet".to_owned());
+        offer.trials.push(("BPF trampolines (fentry)".into(), trampoline));
+        offer.tracepoint = Ok(hooks);
         let map = ebpf.take_map("ea_events").ok_or(EngineError::Map {
             act: "find",
             map: "ea_events",
@@ -299,17 +296,14 @@ impl Engine {
         let ring = RingBuf::try_from(map).map_err(map_error("open", "ea_events"))?;
         let generations = Arc::new(Generations::default());
         let source = RingSource { ring, decoder: Decoder::new(Arc::clone(&generations)) };
-        let modules = Path::new("/proc/modules").exists();
         let engine = Self {
             ebpf,
-            btf,
             attached: BTreeMap::new(),
-            loaded: BTreeSet::new(),
             config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
             index: vec![vec![abi::Entry::default(); ARCHES.len() * abi::SYSCALLS]; abi::GENERATIONS],
             exes: Vec::new(),
             generations,
-            services: Services::new(modules),
+            services: Services::new(offer.modules),
         };
         Ok((engine, source))
     }
@@ -318,7 +312,8 @@ impl Engine {
     pub fn apply(&mut self, rules: &[Rule], plan: &Plan) -> Result<(), EngineError> {
         let tables = lower(rules, plan, &self.services)?;
         let wanted = plan.hooks();
-        let new: Vec<Hook> = wanted.iter().copied().filter(|hook| !self.attached.contains_key(hook)).collect();
+        let new: Vec<Hook> =
+            wanted.iter().copied().filter(|hook| !self.attached.contains_key(hook)).collect();
         self.fill(&tables)?;
         for (done, &hook) in new.iter().enumerate() {
             if let Err(error) = self.attach(hook) {
@@ -385,10 +380,6 @@ impl Engine {
 
     fn attach(&mut self, hook: Hook) -> Result<(), EngineError> {
         let info = hook.info();
-        if !self.loaded.contains(&hook) {
-            load_hook(&mut self.ebpf, &self.btf, hook)?;
-            self.loaded.insert(hook);
-        }
         let link = program(&mut self.ebpf, hook)?.attach().map_err(|source| EngineError::Attach {
             program: info.program,
             target: info.target,
