@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use audit_rules::{Command, Position, Word, lines, parse_file, parse_line, words};
 
 use super::console::{Console, Severity};
-use super::session::{Session, Stop, reason};
+use super::session::{Session, Stop, reason, rule_reason};
 use super::target::Target;
 use super::{exit, failed_line, status};
 use crate::audit::{Audit, Status, StatusField, kind};
@@ -136,7 +136,10 @@ fn as_a_whole(session: &mut Session<'_>, name: &[u8], text: &[u8]) -> Option<u8>
         Ok((_, Err(faults))) => {
             for fault in faults {
                 let Some((position, command)) = places.get(fault.index as usize) else { continue };
-                let why = reason(&io::Error::from_raw_os_error(fault.errno));
+                let why = rule_reason(
+                    &io::Error::from_raw_os_error(fault.errno),
+                    matches!(command, Command::Add { .. }),
+                );
                 let text = format!(
                     "{}:{}:{}: {} ({why})",
                     String::from_utf8_lossy(name),

@@ -136,9 +136,8 @@ impl<'a> Session<'a> {
         self.console.use_syslog(false);
         let sent = if delete { self.target.delete_rule(rule) } else { self.target.add_rule(rule) };
         let Err(error) = sent else { return Ok(()) };
-        let (verb, exists) = if delete { ("delete", false) } else { ("add", is(&error, Errno::EEXIST)) };
-        let reason = if exists { "Rule exists" } else { &reason(&error) };
-        self.fail(&format!("Error sending {verb} rule data request ({reason})"))
+        let verb = if delete { "delete" } else { "add" };
+        self.fail(&format!("Error sending {verb} rule data request ({})", rule_reason(&error, !delete)))
     }
 
     /// Says why if the rules cannot be changed at all: that ends the program without an error.
@@ -242,7 +241,7 @@ impl<'a> Session<'a> {
             Err(error) => return self.refused("status request", &error),
         };
         let (Ok(pid @ 1..), Ok(signal)) = (i32::try_from(pid), signal.number().try_into()) else {
-            self.console.complain(b"Auditd is not running");
+            self.console.log(Severity::Info, b"Auditd is not running");
             return Ok(());
         };
         let signal: nix::sys::signal::Signal = signal;
@@ -275,6 +274,11 @@ pub(super) fn first_fault(faults: &[batch::Fault]) -> io::Error {
 
 fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno as i32)
+}
+
+/// Why a rule was refused: the original has words of its own for one that is there already.
+pub(super) fn rule_reason(error: &io::Error, add: bool) -> String {
+    if add && is(error, Errno::EEXIST) { "Rule exists".to_owned() } else { reason(error) }
 }
 
 /// The words of `strerror(3)`, or our own for what has no errno.
