@@ -46,7 +46,7 @@ const MIXED: [&str; 15] = [
     "init_module",
     "finit_module",
     "clock_settime",
-    "adjtimex",
+    "prctl",
     "sethostname",
     "setuid",
     "capset",

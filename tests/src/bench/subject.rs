@@ -76,7 +76,7 @@ impl Running {
                 running.control = Control::ours(&programs.control, scratch.run());
                 let control = running.control.clone();
                 let start = Instant::now();
-                running.spawn(
+                let pid = running.spawn(
                     Command::new(&programs.daemon)
                         .arg("-n")
                         .arg("-c")
@@ -85,10 +85,7 @@ impl Running {
                         .arg(scratch.run()),
                     scratch,
                 )?;
-                running.wait("ebpfauditd loads its rules", scratch, || {
-                    // Refused until the control socket is there.
-                    Ok(control.rules().is_ok_and(|loaded| loaded.len() == rules.count()))
-                })?;
+                running.wait("ebpfauditd loads its rules", scratch, || in_force(&control, rules, pid))?;
                 running.start_time = start.elapsed();
             }
         }
@@ -147,19 +144,15 @@ impl Running {
                     && pid == u64::from(self.pid()?)
                     && enabled == 1
             }
-            // Rules in the kernel would mean that the kernel engine serves them.
-            Subject::Ours => {
-                no_context && pid == u64::from(self.pid()?) && self.control.rules()?.len() == rules.count()
-            }
+            Subject::Ours => in_force(&self.control, rules, self.pid()?)?,
         };
         if !right {
             bail!(
                 "{:?} under {}: the kernel is not in the state to be measured: daemon {pid}, enabled {enabled}, \
-                 {} rules, the first: {}",
+                 rules {:?}",
                 self.subject,
                 rules.name(),
-                in_kernel.len(),
-                in_kernel.first().map_or("-", String::as_str)
+                in_kernel.iter().take(3).collect::<Vec<_>>()
             );
         }
         Ok(())
@@ -200,6 +193,27 @@ impl Drop for Running {
             super::complain(&format!("bench: stopping: {error:#}"));
         }
     }
+}
+
+/// Whether our daemon `pid` is registered and serves all rules without the kernel engine.
+///
+/// Before its control socket is there, our `auditctl` asks the kernel instead; so the answer must hold the rules that
+/// were given and no other. Rules of the exit list in the kernel would mean that the kernel engine serves them; what
+/// the daemon keeps off itself by the exclude list costs a syscall nothing.
+fn in_force(control: &Control, rules: RuleSet, pid: u32) -> Result<bool> {
+    let kernel = Control::original();
+    let status = kernel.status()?;
+    if status.number("pid")? != u64::from(pid) || status.number("enabled")? != 1 {
+        return Ok(false);
+    }
+    let (in_kernel, own) = (kernel.rules()?, control.rules().unwrap_or_default());
+    let harmless = |rule: &&String| *rule == NO_CONTEXT || rule.starts_with("-a always,exclude");
+    if let Some(rule) = in_kernel.iter().find(|rule| !harmless(rule)) {
+        bail!("the kernel's own audit serves a rule that tracepoints should: {rule}");
+    }
+    Ok(in_kernel.iter().any(|rule| rule == NO_CONTEXT)
+        && own.len() == rules.count()
+        && own.iter().all(|rule| rule.starts_with("-a always,exit")))
 }
 
 /// SIGTERM, and SIGKILL for one that does not heed it. Waits also when interrupted: the state must be put back.
