@@ -306,6 +306,62 @@ fn it_goes_into_the_background_when_it_records_and_says_when_it_cannot() {
     assert_eq!(kernel_state(), before);
 }
 
+/// A number out of the daemon's counters.
+fn counter(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+#[test]
+fn every_event_of_a_flood_is_written_or_counted_as_lost() {
+    let _audit = hold_audit();
+    let before = kernel_state();
+    let us = Pid::this();
+    for round in 0..20 {
+        let site = Site::new("-D\n-a always,exit -F arch=b64 -S kill -F a1=0 -k flood\n");
+        let mut daemon = Daemon::spawn(&site, site.command("run").args(["--ring-bytes", "4096"]));
+        for _ in 0..5000 {
+            kill(us, None).unwrap();
+        }
+        daemon.until(|_| site.log().contains("type=DAEMON_ERR"));
+        let text = String::from_utf8(daemon.control().unwrap().text(kind::COUNTERS).unwrap()).unwrap();
+        let lost = counter(&text, "lost");
+        assert_eq!(u64::from(daemon.control().unwrap().status().unwrap().lost), lost, "round {round}");
+        assert_eq!(daemon.stop(), 0);
+        let log = site.log();
+        let written = log.lines().filter(|line| line.starts_with("type=SYSCALL ")).count() as u64;
+        let produced = counter(&text, "produced_tracepoint");
+        assert!(produced >= 5000 && lost > 0, "round {round}: {text}");
+        assert_eq!(produced, written + lost, "round {round}: {text}");
+        let said: u64 = log
+            .lines()
+            .filter(|line| line.starts_with("type=DAEMON_ERR "))
+            .map(|line| {
+                line.split(" lost=").nth(1).unwrap().split(' ').next().unwrap().parse::<u64>().unwrap()
+            })
+            .sum();
+        assert_eq!(said, lost, "round {round}: {log}");
+        // The real tools read the record that says so.
+        assert!(site.search(&["-m", "DAEMON_ERR", "-i"]).contains("op=lost-events"));
+    }
+    assert_eq!(kernel_state(), before);
+}
+
+#[test]
+fn the_next_daemon_puts_back_what_a_killed_one_could_not() {
+    let _audit = hold_audit();
+    let before = kernel_state();
+    let site = Site::new("-D\n-b 4096\n-w /etc/passwd -p wa -k killed\n");
+    let mut daemon = Daemon::start(&site);
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    assert!(auditctl(&["-l"]).contains("-k killed"), "a killed daemon leaves its rules in the kernel");
+    let mut next = Daemon::start(&site);
+    assert!(next.said().contains("a daemon before this one was killed"), "{}", next.said());
+    assert_eq!(next.stop(), 0);
+    assert_eq!(kernel_state(), before);
+}
+
 #[test]
 fn without_btf_the_kernels_audit_serves_every_rule() {
     let _audit = hold_audit();
