@@ -10,32 +10,14 @@ use crate::engine::ebpf::Generation;
 use crate::execve;
 use crate::late::{FileCapabilities, Late, Root};
 use crate::lower::is_excluded;
-use crate::text::{self, capabilities, decimal, device, field, hex, octal, signed, until_nul, word};
+use crate::names::{self, NameType};
+use crate::proctitle::title;
+use crate::text::{capabilities, decimal, field, hex, octal, signed, until_nul, word};
 
-/// Targets of one OBJ_PID block (`AUDIT_AUX_PIDS`).
+/// Targets of one `OBJ_PID` block (`AUDIT_AUX_PIDS`).
 const TARGET_BLOCK: usize = 16;
 /// Every capability up to `CAP_CHECKPOINT_RESTORE` (`CAP_FULL_SET`).
 const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
-
-/// How a name takes part in a syscall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NameType {
-    Normal,
-    Parent,
-    Create,
-    Unknown,
-}
-
-impl NameType {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Normal => "NORMAL",
-            Self::Parent => "PARENT",
-            Self::Create => "CREATE",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-}
 
 /// Writes records; keeps what was looked up late, and buffers.
 #[derive(Debug)]
@@ -98,7 +80,7 @@ impl Assembler {
         if !is_excluded(head.excluded, Record::Proctitle) {
             event.begin(MessageType::PROCTITLE);
             word(event.body_mut(), "proctitle=");
-            quote::untrusted(event.body_mut(), proctitle(captured.proctitle));
+            quote::untrusted(event.body_mut(), title(captured.proctitle));
         }
         if !is_excluded(head.excluded, Record::Eoe) {
             event.begin(MessageType::EOE);
@@ -154,7 +136,7 @@ impl Assembler {
         }
     }
 
-    /// The records that a family has of its own, and FD_PAIR.
+    /// The records that a family has of its own, and `FD_PAIR`.
     fn special(&mut self, captured: &Captured<'_>, event: &mut Event) {
         let head = captured.head;
         if let Some(exec) = captured.exec
@@ -217,7 +199,7 @@ impl Assembler {
         }
     }
 
-    /// TIME_INJOFFSET: how far the clock was moved, from what it stood at before.
+    /// `TIME_INJOFFSET`: how far the clock was moved, from what it stood at before.
     fn injected(&mut self, after: i64, excluded: u32, event: &mut Event) {
         /// Smaller steps are the reading's own error: the two clocks are read one after the other.
         const NOISE: i64 = 10_000;
@@ -254,7 +236,8 @@ impl Assembler {
         };
         let mut shown = text.clone();
         if kind == NameType::Parent {
-            shown = text.map(|text| directory_part(&text).map_or_else(|| self.cwd.clone(), <[u8]>::to_vec));
+            shown = text
+                .map(|text| names::directory_part(&text).map_or_else(|| self.cwd.clone(), <[u8]>::to_vec));
         }
         if let Some(shown) = &shown {
             self.absolute.clear();
@@ -281,7 +264,7 @@ impl Assembler {
         };
         let kind = if known.is_none() && kind == NameType::Normal { NameType::Unknown } else { kind };
         event.begin(MessageType::PATH);
-        write_path_record(event.body_mut(), number, shown.as_deref(), known.as_ref(), kind, file_capabilities);
+        names::write(event.body_mut(), number, shown.as_deref(), known.as_ref(), kind, file_capabilities);
     }
 
     /// The text of a name: its own, or the one that an exec implies.
@@ -300,20 +283,18 @@ impl Assembler {
             return None;
         }
         if head.family == Family::Execveat as u32 && captured.exec.is_some() {
-            return Some(execveat_name(name.text, head.args[0] as i32));
+            return Some(names::execveat_name(name.text, head.args[0] as i32));
         }
         Some(name.text.to_vec())
     }
 
-    /// BPRM_FCAPS, under the condition of `cap_bprm_creds_from_file` (`security/commoncap.c`, `nonroot_raised_pE`).
+    /// `BPRM_FCAPS`, under the condition of `cap_bprm_creds_from_file` (`security/commoncap.c`, `nonroot_raised_pE`).
     fn bprm_fcaps(&mut self, captured: &Captured<'_>, event: &mut Event) {
         let Some(exec) = captured.exec else { return };
         let root = self.root(captured.head);
-        let program =
-            captured.names.iter().flatten().find(|name| name.inode.ino == captured.head.exe_ino);
-        let file = program
-            .map(|name| self.late.capabilities(name.inode, root, &self.exe))
-            .unwrap_or_default();
+        let program = captured.names.iter().flatten().find(|name| name.inode.ino == captured.head.exe_ino);
+        let file =
+            program.map(|name| self.late.capabilities(name.inode, root, &self.exe)).unwrap_or_default();
         let (before, after) = (&exec.before, &exec.after);
         let gained = |old: u64, new: u64| new & !old != 0;
         let full = after.effective & ALL_CAPABILITIES == ALL_CAPABILITIES;
@@ -367,13 +348,11 @@ fn own_mount_namespace() -> u32 {
         .unwrap_or(0)
 }
 
-/// CLOCK_TAI - CLOCK_MONOTONIC, ns, as the kernel side measures it after a clock was set.
+/// `CLOCK_TAI` - `CLOCK_MONOTONIC`, ns, as the kernel side measures it after a clock was set.
 fn tai_offset() -> Option<i64> {
     use nix::libc::CLOCK_TAI;
     use nix::time::{ClockId, clock_gettime};
-    let read = |clock| {
-        clock_gettime(clock).ok().map(|time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
-    };
+    let read = |clock| clock_gettime(clock).ok().map(|time| time.tv_sec() * 1_000_000_000 + time.tv_nsec());
     let before = read(ClockId::CLOCK_MONOTONIC)?;
     let tai = read(ClockId::from_raw(CLOCK_TAI))?;
     let after = read(ClockId::CLOCK_MONOTONIC)?;
@@ -414,7 +393,7 @@ fn capset(pid: u32, set: &abi::Capset, event: &mut Event) {
     }
 }
 
-/// OBJ_PID records: the kernel keeps the first target apart and prints it last; the others in blocks of 16, the newest
+/// `OBJ_PID` records: the kernel keeps the first target apart and prints it last; the others in blocks of 16, the newest
 /// block first.
 fn targets(captured: &Captured<'_>, event: &mut Event) {
     let mut all = items(captured.items)
@@ -425,12 +404,9 @@ fn targets(captured: &Captured<'_>, event: &mut Event) {
     for target in others.chunks(TARGET_BLOCK).rev().flatten().chain([&first]) {
         event.begin(MessageType::OBJ_PID);
         let out = event.body_mut();
-        for (name, value) in [
-            ("opid=", target.pid),
-            (" oauid=", target.auid),
-            (" ouid=", target.uid),
-            (" oses=", target.ses),
-        ] {
+        for (name, value) in
+            [("opid=", target.pid), (" oauid=", target.auid), (" ouid=", target.uid), (" oses=", target.ses)]
+        {
             word(out, name);
             signed(out, i64::from(value as i32));
         }
@@ -439,109 +415,9 @@ fn targets(captured: &Captured<'_>, event: &mut Event) {
     }
 }
 
-fn write_path_record(
-    out: &mut Vec<u8>,
-    number: usize,
-    name: Option<&[u8]>,
-    inode: Option<&abi::Inode>,
-    kind: NameType,
-    file: FileCapabilities,
-) {
-    word(out, "item=");
-    decimal(out, number as u64);
-    word(out, " name=");
-    match name {
-        Some(name) => quote::untrusted(out, name),
-        None => word(out, "(null)"),
-    }
-    if let Some(inode) = inode {
-        word(out, " inode=");
-        decimal(out, inode.ino);
-        word(out, " dev=");
-        device(out, inode.dev);
-        word(out, " mode=");
-        octal(out, u64::from(inode.mode));
-        field(out, "ouid", inode.uid);
-        field(out, "ogid", inode.gid);
-        word(out, " rdev=");
-        device(out, inode.rdev);
-    }
-    word(out, " nametype=");
-    word(out, kind.word());
-    word(out, " cap_fp=");
-    capabilities(out, file.permitted);
-    word(out, " cap_fi=");
-    capabilities(out, file.inheritable);
-    field(out, "cap_fe", u32::from(file.effective));
-    word(out, " cap_fver=");
-    hex(out, u64::from(file.version));
-    field(out, "cap_frootid", file.root);
-}
-
-/// What precedes the last component, its slash included; `None` without a slash (`parent_len` in `kernel/auditfilter.c`).
-fn directory_part(name: &[u8]) -> Option<&[u8]> {
-    let end = name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
-    let slash = name[..end].iter().rposition(|&byte| byte == b'/')?;
-    Some(&name[..=slash])
-}
-
-/// `bprm->filename` of an execveat is made up of the descriptor and the name that was given (`fs/exec.c`, `alloc_bprm`).
-fn execveat_name(filename: &[u8], directory: i32) -> Vec<u8> {
-    if directory == text::AT_FDCWD {
-        return filename.to_vec();
-    }
-    let prefix = format!("/dev/fd/{directory}");
-    match filename.strip_prefix(prefix.as_bytes()) {
-        Some([]) => Vec::new(),
-        Some([b'/', rest @ ..]) => rest.to_vec(),
-        _ => filename.to_vec(),
-    }
-}
-
-/// `get_cmdline` (mm/util.c) and `audit_proctitle_rtrim`: `area` is the length of the argument area, 128 at most.
-fn proctitle((bytes, area): (&[u8], u16)) -> &[u8] {
-    let area = usize::from(area).min(bytes.len());
-    let mut title = &bytes[..area];
-    if area < 128 && title.last().is_some_and(|&last| last != 0) {
-        // the title was written over the arguments, perhaps on into the environment
-        title = if title.contains(&0) { until_nul(title) } else { until_nul(bytes) };
-    }
-    // isprint of the kernel's Latin-1 table
-    let printable = |byte: &u8| (0x20..=0x7e).contains(byte) || *byte >= 0xa0;
-    let end = title.iter().rposition(|byte| printable(byte)).map_or(0, |last| last + 1);
-    if end == 0 { b"(null)" } else { &title[..end] }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_directory_part_ends_with_its_slash() {
-        assert_eq!(directory_part(b"/mnt/a/x"), Some(&b"/mnt/a/"[..]));
-        assert_eq!(directory_part(b"/mnt/a/x//"), Some(&b"/mnt/a/"[..]));
-        assert_eq!(directory_part(b"x"), None);
-        assert_eq!(directory_part(b"x/"), None);
-        assert_eq!(directory_part(b"/x"), Some(&b"/"[..]));
-    }
-
-    #[test]
-    fn a_title_ends_where_the_kernel_ends_it() {
-        assert_eq!(proctitle((b"ls\0-l\0", 6)), b"ls\0-l");
-        assert_eq!(proctitle((b"", 0)), b"(null)");
-        assert_eq!(proctitle((b"\0\0", 2)), b"(null)");
-        // overwritten: sshd-like titles
-        assert_eq!(proctitle((b"sshd: x\0zz", 10)), b"sshd: x");
-        assert_eq!(proctitle((b"abcdefENV=1\0", 6)), b"abcdefENV=1");
-    }
-
-    #[test]
-    fn execveat_names_are_those_that_were_given() {
-        assert_eq!(execveat_name(b"/dev/fd/5", 5), b"");
-        assert_eq!(execveat_name(b"/dev/fd/5/bin/ls", 5), b"bin/ls");
-        assert_eq!(execveat_name(b"/bin/ls", 5), b"/bin/ls");
-        assert_eq!(execveat_name(b"ls", text::AT_FDCWD), b"ls");
-    }
 
     #[test]
     fn an_open_how_prints_its_zeros() {

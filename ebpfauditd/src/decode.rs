@@ -166,7 +166,7 @@ pub struct Decoder {
     current: (u32, Arc<Generation>),
     waiting: Vec<Option<Waiting>>,
     event: Event,
-    /// CLOCK_REALTIME - CLOCK_MONOTONIC, ns.
+    /// `CLOCK_REALTIME` - `CLOCK_MONOTONIC`, ns.
     offset: i64,
 }
 
@@ -187,9 +187,8 @@ impl Decoder {
 
     /// Learns how the kernel side's clock stands to the time of day; to be called now and then, for it can be set.
     pub fn synchronise(&mut self) {
-        let now = |clock| {
-            clock_gettime(clock).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
-        };
+        let now =
+            |clock| clock_gettime(clock).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec());
         self.offset = now(ClockId::CLOCK_REALTIME) - now(ClockId::CLOCK_MONOTONIC);
     }
 

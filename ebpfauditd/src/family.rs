@@ -61,7 +61,10 @@ const SERVICES: &[(Service, &[&str])] = &[
     (QUEUE, &["mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_timedsend_time64"]),
     (QUEUE, &["mq_timedreceive_time64", "mq_notify", "mq_getsetattr"]),
     (FILE, &["fchmod", "fchown", "fchown32", "fsetxattr", "fgetxattr", "flistxattr", "fremovexattr"]),
-    (PATH, &["stat", "lstat", "oldstat", "oldlstat", "stat64", "lstat64", "newfstatat", "fstatat64", "statx"]),
+    (
+        PATH,
+        &["stat", "lstat", "oldstat", "oldlstat", "stat64", "lstat64", "newfstatat", "fstatat64", "statx"],
+    ),
     (PATH, &["access", "faccessat", "faccessat2", "chdir", "chroot", "pivot_root", "readlink", "readlinkat"]),
     (PATH, &["rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat"]),
     (PATH, &["link", "linkat", "symlink", "symlinkat", "mknod", "mknodat"]),

@@ -16,10 +16,10 @@ use crate::engine::ebpf::kernel_device;
 
 /// Files that are remembered; then the memory is emptied. Some hundred bytes each.
 const REMEMBERED: usize = 16 * 1024;
-/// Longest interpreter name that is taken from a program; the kernel takes PATH_MAX.
+/// Longest interpreter name that is taken from a program; the kernel takes `PATH_MAX`.
 const INTERPRETER: u64 = 4096;
 
-/// Capabilities of a file, as PATH and BPRM_FCAPS print them.
+/// Capabilities of a file, as PATH and `BPRM_FCAPS` print them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileCapabilities {
     /// `cap_fp`
@@ -169,7 +169,7 @@ fn parse_capabilities(value: &[u8]) -> FileCapabilities {
     }
 }
 
-/// The PT_INTERP segment of a 64- or 32-bit little-endian ELF file.
+/// The `PT_INTERP` segment of a 64- or 32-bit little-endian ELF file.
 fn read_interpreter(path: &[u8]) -> Option<Vec<u8>> {
     const PT_INTERP: u64 = 3;
     let mut file = File::open(OsStr::from_bytes(path)).ok()?;
@@ -218,7 +218,8 @@ mod tests {
     #[test]
     fn a_capability_attribute_of_revision_2() {
         // setcap cap_net_raw=ep: magic 0x02000001, permitted low word 1 << 13
-        let value: Vec<u8> = [0x0200_0001u32, 1 << 13, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let value: Vec<u8> =
+            [0x0200_0001u32, 1 << 13, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
         let capabilities = parse_capabilities(&value);
         assert_eq!(capabilities.permitted, 0x2000);
         assert!(capabilities.effective);

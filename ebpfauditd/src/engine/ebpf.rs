@@ -3,30 +3,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use audit_rules::Rule;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, FEntry, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
-use compat::record::Event;
 use kern::abi;
 use kern::hooks::{HOOKS, Hook, TRAMPOLINE_PROBE};
 
 use crate::decode::Decoder;
-use crate::engine::Source;
 use crate::family::{ARCHES, Services};
 use crate::lower::{LowerError, Tables, lower};
 use crate::plan::{Offer, Plan};
 
-/// Records handed over in one call of [`RingSource::drain`], so that a flood cannot keep the recorder from its commands.
-const DRAIN: usize = 16 * 1024;
+mod generation;
+mod source;
+mod value;
+
+pub use generation::{Generation, Generations};
+pub use source::RingSource;
+use value::{ConfigValue, CountersValue, EntryValue, ExeValue, StepValue};
+
 /// The smallest ring: one page.
 const SMALLEST_RING: u32 = 4096;
 /// Default size of the ring, bytes: at 200 000 events a second of 400 bytes each, 50 ms of a consumer that stands still.
@@ -92,37 +94,6 @@ impl Counters {
     }
 }
 
-/// What decoding an event needs of the rules that decided it.
-#[derive(Debug, Default)]
-pub struct Generation {
-    /// Key of each rule.
-    pub keys: Vec<Option<Vec<u8>>>,
-    /// Filesystems whose names are left out.
-    pub hidden_filesystems: Vec<u32>,
-}
-
-/// Generations that may still be in the ring. Events of the last two can be; a few more cost nothing.
-const REMEMBERED: usize = 8;
-
-/// The rules of recent generations, shared between the engine and the recorder's source.
-#[derive(Debug, Default)]
-pub struct Generations(Mutex<BTreeMap<u32, Arc<Generation>>>);
-
-impl Generations {
-    fn add(&self, number: u32, generation: Generation) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(number, Arc::new(generation));
-        while known.len() > REMEMBERED {
-            known.pop_first();
-        }
-    }
-
-    /// The rules of generation `number`.
-    pub fn get(&self, number: u32) -> Option<Arc<Generation>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
-    }
-}
-
 /// How the engine is to start.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -162,23 +133,6 @@ fn array<'a, V: aya::Pod>(
     })?;
     Array::try_from(found).map_err(map_error("open", map))
 }
-
-/// Wraps a contract struct so that aya takes it for a map value.
-macro_rules! value {
-    ($name:ident, $inner:ty) => {
-        #[derive(Clone, Copy)]
-        #[repr(transparent)]
-        struct $name($inner);
-        // SAFETY: the inner type is repr(C), has no padding (zerocopy derives IntoBytes for it) and any bytes are a value
-        // of it (FromBytes), and the wrapper is transparent.
-        unsafe impl aya::Pod for $name {}
-    };
-}
-value!(EntryValue, abi::Entry);
-value!(StepValue, abi::Step);
-value!(ExeValue, abi::Exe);
-value!(ConfigValue, abi::Config);
-value!(CountersValue, abi::Counters);
 
 fn load_object(btf: &Btf, ring_bytes: u32) -> Result<Ebpf, EngineError> {
     let mut loader = EbpfLoader::new();
@@ -222,15 +176,6 @@ fn reason(error: &ProgramError) -> String {
     }
 }
 
-/// The kernel's BTF is some ten thousand small allocations; glibc keeps what they leave unless told.
-fn give_back_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: malloc_trim takes no pointers and may be called at any time.
-    unsafe {
-        nix::libc::malloc_trim(0);
-    }
-}
-
 /// The same for an error of ours.
 fn brief(error: &EngineError) -> String {
     match error {
@@ -256,8 +201,7 @@ impl Engine {
             modules: Path::new("/proc/modules").exists(),
             trials: Vec::new(),
         };
-        let engine = Self::load(options, &mut offer);
-        give_back_memory();
+        let engine = Self::load(*options, &mut offer);
         let reason = match engine {
             Ok(engine) => return (offer, Some(engine)),
             Err(error) => error.to_string(),
@@ -267,7 +211,7 @@ impl Engine {
         (offer, None)
     }
 
-    fn load(options: &Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
+    fn load(options: Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
         let btf = Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?;
         offer.trials.push(("kernel BTF".into(), Ok("/sys/kernel/btf/vmlinux".into())));
         let mut ebpf = load_object(&btf, options.ring_bytes)?;
@@ -481,29 +425,4 @@ fn probe_trampoline(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), String> {
         .try_into()
         .map_err(|error: ProgramError| error.to_string())?;
     program.load(target, btf).map_err(|error| reason(&error))
-}
-
-/// The reading end of the ring.
-pub struct RingSource {
-    ring: RingBuf<MapData>,
-    decoder: Decoder,
-}
-
-impl Source for RingSource {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ring.as_fd()
-    }
-
-    fn drain(&mut self, sink: &mut dyn FnMut(&mut Event)) -> io::Result<usize> {
-        self.decoder.synchronise();
-        let mut events = 0;
-        for _ in 0..DRAIN {
-            let Some(record) = self.ring.next() else { break };
-            if let Some(event) = self.decoder.record(&record) {
-                sink(event);
-                events += 1;
-            }
-        }
-        Ok(events)
-    }
 }

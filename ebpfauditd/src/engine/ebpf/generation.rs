@@ -1,0 +1,35 @@
+//! What the recorder must know of the rules that decided an event: events of earlier generations may still be in the ring.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What decoding an event needs of the rules that decided it.
+#[derive(Debug, Default)]
+pub struct Generation {
+    /// Key of each rule.
+    pub keys: Vec<Option<Vec<u8>>>,
+    /// Filesystems whose names are left out.
+    pub hidden_filesystems: Vec<u32>,
+}
+
+/// Generations that may still be in the ring. Events of the last two can be; a few more cost nothing.
+const REMEMBERED: usize = 8;
+
+/// The rules of recent generations, shared between the engine and the recorder's source.
+#[derive(Debug, Default)]
+pub struct Generations(Mutex<BTreeMap<u32, Arc<Generation>>>);
+
+impl Generations {
+    pub(super) fn add(&self, number: u32, generation: Generation) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(number, Arc::new(generation));
+        while known.len() > REMEMBERED {
+            known.pop_first();
+        }
+    }
+
+    /// The rules of generation `number`.
+    pub fn get(&self, number: u32) -> Option<Arc<Generation>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+    }
+}

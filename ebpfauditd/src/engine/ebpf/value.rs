@@ -1,0 +1,20 @@
+//! The contract's structs as map values that aya takes.
+
+use kern::abi;
+
+/// Wraps a contract struct so that aya takes it for a map value.
+macro_rules! value {
+    ($name:ident, $inner:ty) => {
+        #[derive(Clone, Copy)]
+        #[repr(transparent)]
+        pub(super) struct $name(pub(super) $inner);
+        // SAFETY: the inner type is repr(C), has no padding (zerocopy derives IntoBytes for it) and any bytes are a value
+        // of it (FromBytes), and the wrapper is transparent.
+        unsafe impl aya::Pod for $name {}
+    };
+}
+value!(EntryValue, abi::Entry);
+value!(StepValue, abi::Step);
+value!(ExeValue, abi::Exe);
+value!(ConfigValue, abi::Config);
+value!(CountersValue, abi::Counters);

@@ -1,0 +1,97 @@
+//! Which engine gets which rule.
+
+use audit_rules::{Command, NoHost, parse_words};
+
+use super::*;
+
+fn rules(lines: &[&str]) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for line in lines {
+        let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        for command in parse_words(&words, &NoHost).unwrap() {
+            if let Command::Add { rule, .. } = command {
+                rules.push(rule);
+            }
+        }
+    }
+    assert_eq!(rules.len(), lines.len());
+    rules
+}
+
+fn offer() -> Offer {
+    Offer {
+        tracepoint: Ok(kern::hooks::HOOKS.iter().map(|info| info.hook).collect()),
+        trampoline: Err("refused".into()),
+        kernel_audit: Ok(()),
+        modules: false,
+        trials: Vec::new(),
+    }
+}
+
+fn engines(lines: &[&str], offer: &Offer) -> Vec<EngineKind> {
+    plan(&rules(lines), offer).assignments().iter().map(|assignment| assignment.engine).collect()
+}
+
+use EngineKind::{KernelAudit, Refused, Tracepoint};
+
+#[test]
+fn exec_goes_to_tracepoints_and_a_watch_to_the_kernel() {
+    let lines = ["-a always,exit -F arch=b64 -S execve -k x", "-w /etc/passwd -p wa -k p"];
+    assert_eq!(engines(&lines, &offer()), [Tracepoint, KernelAudit]);
+}
+
+#[test]
+fn rules_that_share_a_syscall_share_an_engine() {
+    let lines = [
+        "-a always,exit -F arch=b64 -S openat -F success=1 -k o",
+        "-a always,exit -F arch=b64 -S openat -F exit=-EACCES -k d",
+        "-a always,exit -F arch=b64 -S kill -k k",
+    ];
+    assert_eq!(engines(&lines, &offer()), [KernelAudit, KernelAudit, Tracepoint]);
+    assert_eq!(engines(&lines[..1], &offer()), [Tracepoint]);
+}
+
+#[test]
+fn a_group_reaches_through_other_rules() {
+    let lines = [
+        "-a always,exit -F arch=b64 -S kill -S connect -k a",
+        "-a always,exit -F arch=b64 -S connect -S unlink -k b",
+        "-a always,exit -F arch=b64 -S setuid -k c",
+    ];
+    assert_eq!(engines(&lines, &offer()), [KernelAudit, KernelAudit, Tracepoint]);
+}
+
+#[test]
+fn nothing_is_inert_without_tracepoints_or_without_the_kernel() {
+    let lines = ["-a always,exit -F arch=b64 -S execve -k x", "-w /etc/passwd -p wa -k p"];
+    let mut no_bpf = offer();
+    no_bpf.tracepoint = Err("no BTF".into());
+    assert_eq!(engines(&lines, &no_bpf), [KernelAudit, KernelAudit]);
+    let mut no_audit = offer();
+    no_audit.kernel_audit = Err("another daemon".into());
+    assert_eq!(engines(&lines, &no_audit), [Tracepoint, Refused]);
+    let mut neither = no_bpf;
+    neither.kernel_audit = Err("another daemon".into());
+    assert_eq!(engines(&lines, &neither), [Refused, Refused]);
+}
+
+#[test]
+fn a_missing_hook_sends_its_rules_elsewhere() {
+    let mut offer = offer();
+    offer.tracepoint.as_mut().unwrap().remove(&Hook::PrepareExec);
+    let lines = ["-a always,exit -F arch=b64 -S execve -k x", "-a always,exit -F arch=b64 -S kill -k k"];
+    assert_eq!(engines(&lines, &offer), [KernelAudit, Tracepoint]);
+}
+
+#[test]
+fn whole_tasks_go_to_the_kernel() {
+    let lines = ["-a always,task -F uid=0", "-a always,exit -F arch=b64 -S kill -k k"];
+    assert_eq!(engines(&lines, &offer()), [KernelAudit, KernelAudit]);
+    assert_eq!(engines(&["-a never,task"], &offer()), [Tracepoint]);
+}
+
+#[test]
+fn hooks_are_those_of_the_named_syscalls_only() {
+    let plan = plan(&rules(&["-a always,exit -F arch=b64 -S kill -S setuid -k k"]), &offer());
+    assert_eq!(plan.assignments()[0].hooks, [Hook::SyscallExit, Hook::SignalGenerate]);
+}
