@@ -16,6 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct Audit {
     backlog_limit: String,
     failure: String,
+    backlog_wait_time: String,
     // Held for its lock.
     _lock: Flock<File>,
 }
@@ -39,7 +40,12 @@ impl Audit {
         ensure!(value("enabled")? == "0", "audit is enabled, and not by this test: {status}");
         let rules = auditctl(&["-l"])?;
         ensure!(rules.trim() == "No rules", "audit rules are loaded, and not by this test: {rules}");
-        Ok(Self { backlog_limit: value("backlog_limit")?, failure: value("failure")?, _lock: lock })
+        Ok(Self {
+            backlog_limit: value("backlog_limit")?,
+            failure: value("failure")?,
+            backlog_wait_time: value("backlog_wait_time")?,
+            _lock: lock,
+        })
     }
 
     /// Puts back what [`Audit::hold`] found.
@@ -49,6 +55,7 @@ impl Audit {
         auditctl(&["-b", &self.backlog_limit])?;
         auditctl(&["-f", &self.failure])?;
         auditctl(&["-r", "0"])?;
+        auditctl(&["--backlog_wait_time", &self.backlog_wait_time])?;
         Ok(())
     }
 }
