@@ -11,6 +11,7 @@ mod order;
 mod pending;
 mod source;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -114,7 +115,8 @@ impl Engine {
             Some(Errno::EPERM | Errno::EACCES) => StartError::Refused(error),
             _ => StartError::Request { act: "register as the audit daemon", error },
         })?;
-        let engine = Self::take_over(kernel, status, Some(BeforeFile::in_directory(run_dir)), std::process::id())?;
+        let engine =
+            Self::take_over(kernel, status, Some(BeforeFile::in_directory(run_dir)), std::process::id())?;
         Ok((engine, NetlinkSource::new(records)))
     }
 }
@@ -126,11 +128,14 @@ impl<A: Audit> Engine<A> {
         file: Option<BeforeFile>,
         pid: u32,
     ) -> Result<Self, StartError> {
-        let present =
-            kernel.list_rules().map_err(|error| StartError::Request { act: "list the kernel's audit rules", error })?;
+        let present = kernel
+            .list_rules()
+            .map_err(|error| StartError::Request { act: "list the kernel's audit rules", error })?;
         let before = file.as_ref().and_then(BeforeFile::read);
         if before.is_some() {
-            log::warn!("a daemon before this one was killed; what it changed in the kernel will be put back too");
+            log::warn!(
+                "a daemon before this one was killed; what it changed in the kernel will be put back too"
+            );
         }
         let before = before.unwrap_or_else(|| Before {
             enabled: status.enabled,
@@ -143,7 +148,9 @@ impl<A: Audit> Engine<A> {
         if let Some(file) = &file
             && let Err(error) = file.write(&before)
         {
-            log::warn!("cannot write down the kernel's audit state, it will be lost if this daemon is killed: {error}");
+            log::warn!(
+                "cannot write down the kernel's audit state, it will be lost if this daemon is killed: {error}"
+            );
         }
         let mut engine = Self {
             kernel,
@@ -164,7 +171,10 @@ impl<A: Audit> Engine<A> {
         }
         // From here on a failure drops the engine, which puts everything back.
         let bytes = order::prepended(&engine.hide_us);
-        engine.kernel.add_rule(&bytes).map_err(|error| StartError::Request { act: "add an audit rule", error })?;
+        engine
+            .kernel
+            .add_rule(&bytes)
+            .map_err(|error| StartError::Request { act: "add an audit rule", error })?;
         engine.hidden = true;
         for rule in present {
             engine.delete(&rule).map_err(|errno| StartError::Request {
@@ -216,12 +226,13 @@ impl<A: Audit> Engine<A> {
     /// `-a task,never` is loaded instead.
     pub fn apply<'a>(&mut self, rules: impl IntoIterator<Item = &'a Rule>) -> Result<(), ApplyError> {
         let mut wanted: Vec<Vec<u8>> = Vec::new();
+        let mut seen = HashSet::new();
         let mut contexts = false;
         for rule in rules {
             contexts |= matches!(rule.list(), List::Task | List::Exit | List::IoUring);
             let bytes = rule.encode();
             // A rule that was put in front twice is there once: the later one can never match first.
-            if !wanted.contains(&bytes) {
+            if seen.insert(bytes.clone()) {
                 wanted.push(bytes);
             }
         }
@@ -250,11 +261,15 @@ impl<A: Audit> Engine<A> {
                     self.delete(rule).map_err(|errno| refused("delete rule", rule, errno))?;
                 }
                 Step::Append(rule) => {
-                    self.kernel.add_rule(rule).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
+                    self.kernel
+                        .add_rule(rule)
+                        .map_err(|error| refused("add rule", rule, errno_of(&error)))?;
                 }
                 Step::Prepend(rule) => {
                     let bytes = order::prepended(rule);
-                    self.kernel.add_rule(&bytes).map_err(|error| refused("add rule", rule, errno_of(&error)))?;
+                    self.kernel
+                        .add_rule(&bytes)
+                        .map_err(|error| refused("add rule", rule, errno_of(&error)))?;
                 }
             }
             step.apply(&mut self.loaded);
@@ -371,7 +386,12 @@ fn refused(act: &'static str, rule: &[u8], errno: Errno) -> ApplyError {
 
 /// `-a task,never`.
 fn task_never() -> Result<Vec<u8>, StartError> {
-    encode(Draft { list: List::Task, action: Action::Never, syscalls: SyscallSet::default(), conditions: Vec::new() })
+    encode(Draft {
+        list: List::Task,
+        action: Action::Never,
+        syscalls: SyscallSet::default(),
+        conditions: Vec::new(),
+    })
 }
 
 /// `-a always,exclude -F pid=PID`: no records about what this process asks of the kernel.

@@ -3,6 +3,9 @@
 //! The kernel keeps a rule where it was added: at the end, or, with `AUDIT_FILTER_PREPEND`, at the front
 //! (`audit_add_rule` in `kernel/auditfilter.c`). First match wins, so the order must come out exactly.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
 /// `AUDIT_FILTER_PREPEND`, a bit of `audit_rule_data.flags` (`linux/audit.h`), the first word of the structure.
 const PREPEND: u8 = 0x10;
 
@@ -43,27 +46,42 @@ pub(super) fn prepended(rule: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The shortest way that needs no look at what the rules say: rules are put in front if the loaded ones come last and
-/// unchanged; otherwise what can stay in place stays, and the others are deleted and appended again.
+/// The way that keeps the longest row of wanted rules which is in the kernel in this order already: everything else in the
+/// kernel is deleted, what comes before the row is put in front of it, what comes after is appended. Deleting a watch is slow
+/// (the kernel waits for other CPUs), so what can stay should stay.
 ///
 /// `wanted` must not hold a rule twice: the kernel refuses the second (`EEXIST`).
 pub(super) fn steps(loaded: &[Vec<u8>], wanted: &[Vec<u8>]) -> Vec<Step> {
-    if !loaded.is_empty()
-        && let Some(front) = wanted.strip_suffix(loaded)
-    {
-        return front.iter().rev().map(|rule| Step::Prepend(rule.clone())).collect();
-    }
-    let mut kept = 0;
-    let mut steps = Vec::new();
-    for rule in loaded {
-        if wanted.get(kept) == Some(rule) {
-            kept += 1;
-        } else {
-            steps.push(Step::Delete(rule.clone()));
+    let kept = longest_row(loaded, wanted);
+    let stays: HashSet<&[u8]> = wanted[kept.clone()].iter().map(Vec::as_slice).collect();
+    let deleted = loaded.iter().filter(|rule| !stays.contains(rule.as_slice())).cloned().map(Step::Delete);
+    let (front, back) = (&wanted[..kept.start], &wanted[kept.end..]);
+    // With nothing to stay in front of, rules come in their own order.
+    let (front, back) = if kept.is_empty() { (&[][..], wanted) } else { (front, back) };
+    deleted
+        .chain(front.iter().rev().cloned().map(Step::Prepend))
+        .chain(back.iter().cloned().map(Step::Append))
+        .collect()
+}
+
+/// The longest part of `wanted` whose rules are all loaded, each behind the one before it.
+fn longest_row(loaded: &[Vec<u8>], wanted: &[Vec<u8>]) -> Range<usize> {
+    let places: HashMap<&[u8], usize> =
+        loaded.iter().enumerate().map(|(place, rule)| (rule.as_slice(), place)).collect();
+    let mut best = 0..0;
+    let mut start = 0;
+    let mut last = None;
+    for (at, rule) in wanted.iter().enumerate() {
+        match (places.get(rule.as_slice()), last) {
+            (None, _) => (start, last) = (at + 1, None),
+            (Some(&place), Some(before)) if place < before => (start, last) = (at, Some(place)),
+            (Some(&place), _) => last = Some(place),
+        }
+        if at + 1 - start > best.len() {
+            best = start..at + 1;
         }
     }
-    steps.extend(wanted[kept..].iter().map(|rule| Step::Append(rule.clone())));
-    steps
+    best
 }
 
 #[cfg(test)]
@@ -102,6 +120,8 @@ mod tests {
             [Step::Prepend(b"b".to_vec()), Step::Prepend(b"a".to_vec())]
         );
         assert_eq!(steps(&rules("abc"), &rules("abc")), []);
+        let replaced = [Step::Delete(b"a".to_vec()), Step::Prepend(b"x".to_vec())];
+        assert_eq!(steps(&rules("abc"), &rules("xbc")), replaced);
     }
 
     #[test]
