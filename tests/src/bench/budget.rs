@@ -67,7 +67,7 @@ pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
             0.25,
         ),
         Verdict {
-            promise: "peak resident memory <= 32 MiB",
+            promise: "resident memory, idle and under load: <= 32 MiB",
             measured: peak.map_or_else(|| "not measured".to_owned(), |peak| format!("{peak:.1} MiB")),
             met: peak.map(|peak| peak <= 32.0),
         },

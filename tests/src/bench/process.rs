@@ -25,7 +25,7 @@ pub(super) fn cpu_time(pid: u32) -> Result<u64> {
 pub(super) struct Memory {
     /// Resident now.
     pub(super) resident: u64,
-    /// The most that was ever resident.
+    /// The most that was resident since the start, or since [`forget_peak`].
     pub(super) peak: u64,
 }
 
@@ -40,6 +40,13 @@ pub(super) fn memory(pid: u32) -> Result<Memory> {
             .with_context(|| format!("{path}: no {name}"))
     };
     Ok(Memory { resident: field("VmRSS:")?, peak: field("VmHWM:")? })
+}
+
+/// Lets the peak of process `pid` begin anew at what is resident now (`Documentation/filesystems/proc.rst`,
+/// `clear_refs`): what was needed only while starting is then told apart from what a load takes.
+pub(super) fn forget_peak(pid: u32) -> Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    fs::write(&path, "5").with_context(|| format!("writing {path}"))
 }
 
 /// The kernel thread that hands kernel audit's records to the daemon.

@@ -24,7 +24,8 @@ impl Quantity {
             Self::DaemonCpu => ("daemon CPU per 1000 events", "ms"),
             Self::ThreadCpu => ("kauditd CPU per 1000 events", "ms"),
             Self::Idle => ("resident memory, idle", "MiB"),
-            Self::Peak => ("resident memory, peak", "MiB"),
+            Self::StartPeak => ("resident memory, peak of start", "MiB"),
+            Self::Peak => ("resident memory, peak of load", "MiB"),
             Self::Start => ("start until rules in force", "ms"),
             Self::Reload => ("reload (auditctl -R)", "ms"),
         }

@@ -30,9 +30,11 @@ pub(super) enum Quantity {
     DaemonCpu,
     /// CPU of kernel audit's delivery thread per 1000 events, ms.
     ThreadCpu,
+    /// Peak resident memory while starting, MiB.
+    StartPeak,
     /// Resident memory after the start, MiB.
     Idle,
-    /// Peak resident memory, MiB.
+    /// Peak resident memory after the start, under load and flood, MiB.
     Peak,
     /// Start until all rules are in force, ms.
     Start,
@@ -258,6 +260,7 @@ fn sustain(
             results.push(Quantity::Sustained, rules, subject, best.rate);
             results.push(Quantity::DaemonCpu, rules, subject, best.daemon_cpu);
             results.push(Quantity::ThreadCpu, rules, subject, best.thread_cpu);
+            results.push(Quantity::StartPeak, rules, subject, best.idle.peak as f64 / MIB);
             results.push(Quantity::Idle, rules, subject, best.idle.resident as f64 / MIB);
             // Also what the flood of the unpaced run took.
             let peak = best.after.peak.max(unpaced.after.peak);

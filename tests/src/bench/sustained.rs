@@ -35,9 +35,9 @@ pub(super) struct Trial {
     pub(super) daemon_cpu: f64,
     /// The same of kernel audit's delivery thread.
     pub(super) thread_cpu: f64,
-    /// The daemon's memory before the workload began.
+    /// The daemon's memory before the workload began; its peak is that of the start.
     pub(super) idle: process::Memory,
-    /// And after it.
+    /// And after it; its peak is that of the load.
     pub(super) after: process::Memory,
 }
 
@@ -107,6 +107,7 @@ fn run(subject: Subject, options: &Options, scratch: &Scratch, rate: u64, millis
     let (pid, thread) = (running.pid()?, process::kauditd()?);
     log::settle(&scratch.log())?; // what the start itself writes
     let idle = process::memory(pid)?;
+    process::forget_peak(pid)?;
     let (lost, daemon_cpu, thread_cpu) =
         (running.lost()?, process::cpu_time(pid)?, process::cpu_time(thread)?);
     let path = scratch.opened();
