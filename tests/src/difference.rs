@@ -29,6 +29,9 @@ pub const DIFFERENCES: &[Difference] = &[
     },
 ];
 
+/// Differences of another kind, which other tests rely on.
+pub const OTHERS: &[&str] = &["rules-file-whole", "fork-exit", "daemon-lost"];
+
 /// The difference that explains `mismatch`.
 pub fn explain(mismatch: &Mismatch) -> Option<&'static Difference> {
     DIFFERENCES.iter().find(|difference| (difference.explains)(mismatch))

@@ -48,6 +48,45 @@ fn load(side: Side, audit: &Audit, files: &[PathBuf]) -> Result<Vec<(Outcome, Ou
     Ok(said)
 }
 
+/// The output without what the moment decides: the daemon's process id, how much waits in the kernel's queue.
+fn settled(text: &str) -> Vec<&str> {
+    const MOMENT: [&str; 3] = ["pid ", "backlog ", "backlog_wait_time_actual "];
+    text.lines().filter(|line| !MOMENT.iter().any(|name| line.starts_with(name))).collect()
+}
+
+/// The line with which the original says where it stopped: ours says it too, after the place and the reason.
+fn stopped_at(outcome: &Outcome) -> Option<&str> {
+    outcome.stderr.lines().find(|line| line.starts_with("There was an error in line "))
+}
+
+/// What is wrong with our answer for one file.
+fn wrong(theirs: &(Outcome, Outcome), ours: &(Outcome, Outcome)) -> Option<&'static str> {
+    let (their_load, their_list) = theirs;
+    let (our_load, our_list) = ours;
+    if their_load.status != our_load.status {
+        return Some("the exit status of -R");
+    }
+    if their_load.status.success() {
+        if settled(&their_load.stdout) != settled(&our_load.stdout) || their_load.stderr != our_load.stderr {
+            return Some("what -R says");
+        }
+        return (their_list.stdout != our_list.stdout).then_some("what -l lists");
+    }
+    // `rules-file-whole`: a file with an error leaves our rules as they were; the original keeps what stands before it.
+    if our_list.stdout != "No rules\n" {
+        return Some("rules of a refused file are loaded");
+    }
+    // The original says some reasons to syslog only; those it says here are ours as well.
+    let reasons = their_load.stderr.lines().filter(|line| !line.starts_with("There was"));
+    if !reasons.clone().all(|reason| our_load.stderr.contains(reason)) {
+        return Some("the reason of the refusal");
+    }
+    if stopped_at(their_load).is_some() && stopped_at(their_load) != stopped_at(our_load) {
+        return Some("the line of the refusal");
+    }
+    our_load.stderr.is_empty().then_some("ours says no reason")
+}
+
 #[test]
 fn the_examples_load_and_list_as_with_the_original() -> Result<()> {
     let audit = Audit::hold()?;
@@ -56,16 +95,16 @@ fn the_examples_load_and_list_as_with_the_original() -> Result<()> {
     ensure!(files.len() >= 20, "{EXAMPLES} holds only {} files", files.len());
     let theirs = load(Side::Theirs, &audit, &files)?;
     let ours = load(Side::Ours, &audit, &files)?;
-    let mut wrong = Vec::new();
-    for ((file, theirs), ours) in files.iter().zip(&theirs).zip(&ours) {
-        for (what, theirs, ours) in [("-R", &theirs.0, &ours.0), ("-l", &theirs.1, &ours.1)] {
-            let same = (&theirs.status, &theirs.stdout, &theirs.stderr)
-                == (&ours.status, &ours.stdout, &ours.stderr);
-            if !same {
-                wrong.push(format!("{} {what}\n  theirs: {theirs:?}\n  ours:   {ours:?}", file.display()));
-            }
-        }
-    }
-    ensure!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), files.len() * 2, wrong.join("\n"));
+    let accepted = theirs.iter().filter(|(load, _)| load.status.success()).count();
+    ensure!(accepted >= 20, "the original accepts only {accepted} of {} files", files.len());
+    let wrong: Vec<String> = files
+        .iter()
+        .zip(theirs.iter().zip(&ours))
+        .filter_map(|(file, (theirs, ours))| {
+            let what = wrong(theirs, ours)?;
+            Some(format!("{}: {what}\n  theirs: {theirs:?}\n  ours:   {ours:?}", file.display()))
+        })
+        .collect();
+    ensure!(wrong.is_empty(), "{} of {} files differ:\n{}", wrong.len(), files.len(), wrong.join("\n"));
     Ok(())
 }
