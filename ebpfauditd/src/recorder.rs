@@ -311,3 +311,84 @@ impl Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::PipeReader;
+    use std::os::fd::BorrowedFd;
+
+    use compat::interpret::Format;
+    use compat::record::{MessageType, Stamp};
+
+    use super::*;
+
+    /// Gives one event for each byte that was written into a pipe, and one more at the end.
+    struct Bytes(PipeReader);
+
+    fn event() -> Event {
+        let mut event = Event::new();
+        event.reset(Stamp { seconds: 1, millis: 2, serial: 0 });
+        event.push(MessageType::CWD, b"cwd=\"/\"");
+        event
+    }
+
+    impl Source for Bytes {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+
+        fn drain(&mut self, sink: &mut dyn FnMut(&mut Event)) -> io::Result<usize> {
+            let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PollTimeout::ZERO)? == 0 || fds[0].any() != Some(true) {
+                return Ok(0);
+            }
+            let mut bytes = [0; 100];
+            let count = io::Read::read(&mut self.0, &mut bytes)?;
+            (0..count).for_each(|_| sink(&mut event()));
+            Ok(count)
+        }
+
+        fn finish(&mut self, sink: &mut dyn FnMut(&mut Event)) -> usize {
+            sink(&mut event());
+            1
+        }
+    }
+
+    /// The log of a recorder that is fed by two sources, without standard output: a file behind its descriptor.
+    #[test]
+    fn all_sources_share_one_sequence_and_the_last_event_comes_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let conf = compat::conf::Auditd {
+            log_file: directory.path().join("audit.log"),
+            ..compat::conf::Auditd::default()
+        };
+        let settings = crate::settings::Settings::new(&conf).unwrap();
+        let sink = Sink::open(&settings, false).unwrap();
+        let (ebpf, mut to_ebpf) = io::pipe().unwrap();
+        let (kernel, mut to_kernel) = io::pipe().unwrap();
+        let inputs = vec![
+            Input { origin: Origin::Ebpf, source: Box::new(Bytes(ebpf)) },
+            Input { origin: Origin::Kernel, source: Box::new(Bytes(kernel)) },
+        ];
+        let handle = start(inputs, Formatter::new(None, Format::Raw), sink).unwrap();
+        io::Write::write_all(&mut to_ebpf, b"abc").unwrap();
+        io::Write::write_all(&mut to_kernel, b"de").unwrap();
+        handle.settle().unwrap();
+        assert_eq!(handle.counters().totals().events(), 5);
+        handle.send(Command::Write(event())).unwrap();
+        let mut last = event();
+        last.push(MessageType::DAEMON_END, b"op=terminate");
+        let totals = handle.stop(last).unwrap();
+        assert_eq!((totals.ebpf_events, totals.kernel_events, totals.own_events), (4, 3, 2));
+        assert_eq!((totals.lines.written, totals.lines.lost), (10, 0));
+        let mut text = String::new();
+        io::Read::read_to_string(&mut File::open(&conf.log_file).unwrap(), &mut text).unwrap();
+        let serials: Vec<u32> = text
+            .lines()
+            .map(|line| line.split(':').nth(1).unwrap().trim_end_matches(')').parse().unwrap())
+            .collect();
+        assert!(serials.windows(2).all(|pair| pair[1] == pair[0] + 1 || pair[1] == pair[0]), "{text}");
+        assert!(text.ends_with("op=terminate\n"), "{text}");
+    }
+}
