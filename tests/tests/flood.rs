@@ -32,6 +32,15 @@ fn run(audit: &Audit, fixture: &Fixture, rules: &[String]) -> Result<u64> {
         u64::from(FLOOD) == written + lost,
         "{FLOOD} calls, {written} written, {lost} lost; the daemon counted:\n{counters}"
     );
+    // The engine's own sum, which counts at the hook.
+    let counted = |name: &str| -> Result<u64> {
+        let line = counters.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.with_context(|| format!("no {name} among the counters:\n{counters}"))?
+            .parse()
+            .context("a counter")
+    };
+    let (produced, taken) = (counted("produced_tracepoint")?, counted("events_tracepoint")?);
+    ensure!(produced >= u64::from(FLOOD) && produced == taken + lost, "{counters}");
     if lost > 0 {
         let said: u64 = text
             .lines()
