@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use audit_rules::Rule;
 use compat::control::socket_path;
+use compat::host::SystemHost;
 use compat::interpret::Format;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -19,7 +20,6 @@ use crate::control::{Limits, Server};
 use crate::enforcement::Enforcement;
 use crate::engine::{ebpf, kernel};
 use crate::exit;
-use crate::host::SystemHost;
 use crate::listing;
 use crate::messages::{self, Reader};
 use crate::options::{Options, Startup};

@@ -12,7 +12,6 @@ pub mod engine;
 pub mod execve;
 pub mod exit;
 pub mod family;
-pub mod host;
 pub mod late;
 pub mod listing;
 pub mod lower;

@@ -63,7 +63,8 @@ impl PidFile {
                     let mut pid = String::new();
                     // An empty answer means that it is only just starting.
                     let _ = file.read_to_string(&mut pid);
-                    let pid = if pid.trim().is_empty() { "unknown".to_owned() } else { pid.trim().to_owned() };
+                    let pid =
+                        if pid.trim().is_empty() { "unknown".to_owned() } else { pid.trim().to_owned() };
                     return Err(PidFileError::Running { pid, directory: directory.to_owned() });
                 }
                 Err((_, error)) => return Err(PidFileError::File(path, error.into())),

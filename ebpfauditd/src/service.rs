@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use audit_rules::Rule;
 use compat::audit::{Part, Status, StatusField};
+use compat::host::SystemHost;
 use compat::record::{Event, MessageType};
 use nix::errno::Errno;
 
 use crate::authority::{kernel_request, values};
 use crate::enforcement::{ChangeError, Enforcement};
 use crate::engine::kernel;
-use crate::host::SystemHost;
 use crate::listing;
 use crate::options::Options;
 use crate::own_record;
