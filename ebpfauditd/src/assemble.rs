@@ -52,7 +52,8 @@ impl Assembler {
             name.inode.magic == 0 || !generation.hidden_filesystems.contains(&name.inode.magic)
         });
         let count = names.clone().count();
-        self.syscall(captured, generation, count, event);
+        let interpreter = self.unreached_interpreter(captured);
+        self.syscall(captured, generation, count + usize::from(interpreter.is_some()), event);
         if !is_excluded(head.excluded, Record::BprmFcaps) {
             self.bprm_fcaps(captured, event);
         }
@@ -75,6 +76,20 @@ impl Assembler {
         if !is_excluded(head.excluded, Record::Path) {
             for (number, name) in names.enumerate() {
                 self.path(captured, number, name, event);
+            }
+            if let Some(interpreter) = interpreter {
+                let known = self.late_inode(self.root(head), &interpreter);
+                let kind = if known.is_some() { NameType::Normal } else { NameType::Unknown };
+                event.begin(MessageType::PATH);
+                let out = event.body_mut();
+                names::write(
+                    out,
+                    count,
+                    Some(&interpreter),
+                    known.as_ref(),
+                    kind,
+                    FileCapabilities::default(),
+                );
             }
         }
         if !is_excluded(head.excluded, Record::Proctitle) {
@@ -240,14 +255,10 @@ impl Assembler {
                 .map(|text| names::directory_part(&text).map_or_else(|| self.cwd.clone(), <[u8]>::to_vec));
         }
         if let Some(shown) = &shown {
-            self.absolute.clear();
-            if shown.first() != Some(&b'/') {
-                self.absolute.extend_from_slice(&self.cwd);
-                self.absolute.push(b'/');
-            }
-            self.absolute.extend_from_slice(shown);
             if known.is_none() && !shown.is_empty() {
-                known = Late::inode(root, &self.absolute);
+                known = self.descriptor_inode(captured, name).or_else(|| self.late_inode(root, shown));
+            } else {
+                self.make_absolute(shown);
             }
         }
         let file_capabilities = match &known {
@@ -265,6 +276,45 @@ impl Assembler {
         let kind = if known.is_none() && kind == NameType::Normal { NameType::Unknown } else { kind };
         event.begin(MessageType::PATH);
         names::write(event.body_mut(), number, shown.as_deref(), known.as_ref(), kind, file_capabilities);
+    }
+
+    /// Leaves `name` in `absolute`, seen from the event's working directory.
+    fn make_absolute(&mut self, name: &[u8]) {
+        self.absolute.clear();
+        if name.first() != Some(&b'/') {
+            self.absolute.extend_from_slice(&self.cwd);
+            self.absolute.push(b'/');
+        }
+        self.absolute.extend_from_slice(name);
+    }
+
+    fn late_inode(&mut self, root: Root, name: &[u8]) -> Option<abi::Inode> {
+        self.make_absolute(name);
+        Late::inode(root, &self.absolute)
+    }
+
+    /// What an execveat found from its descriptor. The descriptor of a script is still open, for the interpreter needs it.
+    fn descriptor_inode(&mut self, captured: &Captured<'_>, name: &NameItem<'_>) -> Option<abi::Inode> {
+        let from = name.text.strip_prefix(b"/dev/fd/")?;
+        if captured.head.family != Family::Execveat as u32 || captured.exec.is_none() {
+            return None;
+        }
+        self.absolute.clear();
+        self.absolute.extend_from_slice(format!("/proc/{}/fd/", captured.head.pid).as_bytes());
+        self.absolute.extend_from_slice(from);
+        Late::inode(Root { process: None }, &self.absolute)
+    }
+
+    /// The interpreter of a script whose exec failed: the kernel looked for it too.
+    fn unreached_interpreter(&mut self, captured: &Captured<'_>) -> Option<Vec<u8>> {
+        let head = captured.head;
+        let is_exec = [Family::Exec as u32, Family::Execveat as u32].contains(&head.family);
+        if !is_exec || head.success != 0 {
+            return None;
+        }
+        let script = captured.names[0].filter(|name| name.flags & abi::NAME_NO_TEXT == 0)?;
+        self.make_absolute(script.text);
+        Late::script_interpreter(self.root(head), &self.absolute)
     }
 
     /// The text of a name: its own, or the one that an exec implies.

@@ -107,6 +107,25 @@ impl Late {
         interpreter
     }
 
+    /// The interpreter that the script at absolute `path` asks for, if the file is an executable script now.
+    pub fn script_interpreter(root: Root, path: &[u8]) -> Option<Vec<u8>> {
+        let path = root.path(path);
+        let path = OsStr::from_bytes(&path);
+        let file = fs::metadata(path).ok()?;
+        if !file.is_file() || file.st_mode() & 0o111 == 0 {
+            return None;
+        }
+        // BINPRM_BUF_SIZE: what the kernel looks at
+        let mut line = Vec::new();
+        File::open(path).ok()?.take(256).read_to_end(&mut line).ok()?;
+        let rest = line.strip_prefix(b"#!")?;
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let start = rest.iter().position(|byte| !blank(byte))?;
+        let name = &rest[start..];
+        let end = name.iter().position(|byte| blank(byte) || *byte == b'\n').unwrap_or(name.len());
+        (end > 0).then(|| name[..end].to_vec())
+    }
+
     /// The inode that absolute `path` leads to now.
     pub fn inode(root: Root, path: &[u8]) -> Option<abi::Inode> {
         let file = fs::metadata(OsStr::from_bytes(&root.path(path))).ok()?;

@@ -56,10 +56,11 @@ pub fn plan(rules: &[&Rule], plan: &Plan) -> String {
 }
 
 /// What was taken, written and lost: lines of `name value`.
-pub fn counters(totals: &Totals, produced: u64, lost: &[(&'static str, u64)]) -> String {
+pub fn counters(totals: &Totals, produced: u64, missed: u64, lost: &[(&'static str, u64)]) -> String {
     let mut text = format!(
         "events_tracepoint {}\nevents_kernel {}\nevents_own {}\nrecords_written {}\nbytes_written {}\n\
-         records_waiting {}\nrecords_discarded {}\nproduced_tracepoint {produced}\nlost {}\n",
+         records_waiting {}\nrecords_discarded {}\nproduced_tracepoint {produced}\n\
+         missed_tracepoint {missed}\nlost {}\n",
         totals.ebpf_events,
         totals.kernel_events,
         totals.own_events,

@@ -14,7 +14,7 @@ use crate::plan::{EngineKind, Plan, arches};
 pub struct Tables {
     /// By [`node`].
     pub index: Vec<Entry>,
-    /// The steps; the first is unused, for 0 means none.
+    /// The steps; the first is unused, for 0 means none, and the second is never true.
     pub steps: Vec<Step>,
     /// The files of `exe=`, by their number in the steps.
     pub exes: Vec<Vec<u8>>,
@@ -242,6 +242,7 @@ impl Builder {
 pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables, LowerError> {
     let mut builder = Builder::default();
     builder.tables.steps.push(Step::default());
+    builder.tables.steps.push(Step { op: abi::Op::False as u8, ..Step::default() });
     builder.tables.keys = rules.iter().map(|rule| rule.key().map(<[u8]>::to_vec)).collect();
     let mut needs = vec![0u16; rules.len()];
     let mut tests = Vec::with_capacity(rules.len());
@@ -283,6 +284,13 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
             Service::None(_) => Family::Plain,
         };
         index[at] = Entry { first, needs, family: family as u16 };
+    }
+    let is_exec =
+        |entry: &Entry| entry.family == Family::Exec as u16 || entry.family == Family::Execveat as u16;
+    if index.iter().any(|entry| is_exec(entry) && entry.first != 0) {
+        for entry in index.iter_mut().filter(|entry| is_exec(entry) && entry.first == 0) {
+            entry.first = abi::STEP_FALSE;
+        }
     }
     builder.tables.index = index;
     if !task.is_empty() {

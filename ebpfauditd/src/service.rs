@@ -241,11 +241,20 @@ impl Service {
         total(&self.lost()).saturating_sub(self.forgotten)
     }
 
+    /// Runs of our programs that the kernel skipped.
+    fn missed(&mut self) -> u64 {
+        self.enforcement
+            .ebpf()
+            .and_then(|engine| engine.counters().ok())
+            .map_or(0, |counters| counters.missed)
+    }
+
     /// Lines of `name value`.
     pub fn counters(&mut self) -> String {
         let produced = self.produced();
         let lost = self.lost();
-        listing::counters(&self.recorder.counters().totals(), produced, &lost)
+        let missed = self.missed();
+        listing::counters(&self.recorder.counters().totals(), produced, missed, &lost)
     }
 
     /// Each rule with its engine.

@@ -282,6 +282,12 @@ enum ea_op {
 	EA_OP_FALSE,
 };
 
+/*
+ * The step that is never true. An execve of which no rule speaks still leads here when rules speak
+ * of another kind of exec: after an exec the registers show an execve.
+ */
+#define EA_STEP_FALSE 1
+
 #define EA_STEP_LAST  1 /* true here means: the rule matches */
 #define EA_STEP_NEVER 2 /* the rule that matches suppresses */
 #define EA_STEP_EXIT  4 /* false when the syscall has no return value */

@@ -255,6 +255,8 @@ struct unix_sock {
 #define ENOIOCTLCMD           515
 #define EINTR                 4
 #define ENOSYS                38
+#define EBADF                 9
+#define ENOTSOCK              88
 #define EPERM                 1
 #define EINVAL                22
 #define ESRCH                 3

@@ -99,7 +99,8 @@ __noinline int net__find(u32 which, u32 compat)
 	struct ea_address address = {};
 	u16 family = 0;
 
-	if (!frame)
+	/* a descriptor that is none, or no socket, is refused before the address is looked at */
+	if (!frame || frame->head.exit == -EBADF || frame->head.exit == -ENOTSOCK)
 		return 0;
 	net__locate(&frame->head, frame->arg4, frame->arg5, compat, &address);
 	frame->address = address.at;

@@ -103,7 +103,8 @@ __noinline int syscall__emit_family(u32 which)
 		}
 		return 0;
 	case EA_FAMILY_MMAP:
-		if ((head->args[3] & MAP_ANONYMOUS) || !net__file(task, (u32)frame->arg4))
+		/* ksys_mmap_pgoff tells audit before it looks the descriptor up */
+		if (head->args[3] & MAP_ANONYMOUS)
 			return 0;
 		to = emit__begin(frame, EA_ITEM_MMAP, 0, 8);
 		if (to) {
@@ -298,10 +299,26 @@ static __noinline int syscall__record(struct task_struct *task, struct pt_regs *
 		state = maps__task(task);
 		if (state && !(state->pending & EA_PENDING_EXEC))
 			state = NULL;
-		if (state) {
+		if (state && value == 0) {
+			/*
+			 * The registers now look as after an execve of the new program's ABI
+			 * (set_personality_64bit), whatever call it was.
+			 */
+			u32 was = state->arch == AUDIT_ARCH_I386;
+			u32 nr = state->nr;
+			u32 key;
+
+			if (nr >= EA_SYSCALLS)
+				goto done;
+			key = ((ea_config.generation & 1) * EA_ARCHES + was) * EA_SYSCALLS + nr;
+			entry = bpf_map_lookup_elem(&ea_index, &key);
+			if (!entry || !entry->first)
+				goto done;
+			family = entry->family;
+			head->family = family;
 			head->time = state->time;
 			head->arch = state->arch;
-			head->nr = state->nr;
+			head->nr = nr;
 			bpf_probe_read_kernel(head->args, sizeof(head->args), state->args);
 		}
 		break;

@@ -152,14 +152,13 @@ static __always_inline struct task_struct *task__by_vpid(struct task_struct *cur
 		READ(shift, node, shift);
 		if (shift > 32)
 			return NULL;
+		/* more than the tree holds at its top */
+		if (i == 0 && shift < 26 && (id >> shift) >= 64)
+			return NULL;
 		slot = (id >> shift) & 63;
-		if (shift == 0 || (id >> shift) < 64) {
-			bpf_probe_read_kernel(&entry, sizeof(entry),
-					      (void *)node + field_offset(struct xa_node, slots) +
-						  slot * 8);
-		} else {
-			return NULL; /* beyond what the tree holds at its top */
-		}
+		bpf_probe_read_kernel(&entry, sizeof(entry),
+				      (void *)node + field_offset(struct xa_node, slots) +
+					  slot * 8);
 	}
 	if (!entry || (entry & 3))
 		return NULL;

@@ -20,6 +20,8 @@ pub const TARGETS: usize = 32;
 pub const CONFIG_TASK_RULES: u32 = 1;
 /// `EA_CONFIG_EXCLUDES`
 pub const CONFIG_EXCLUDES: u32 = 2;
+/// `EA_STEP_FALSE`: the step that is never true.
+pub const STEP_FALSE: u32 = 1;
 /// `EA_STEP_LAST`
 pub const STEP_LAST: u8 = 1;
 /// `EA_STEP_NEVER`

@@ -27,6 +27,16 @@ pub const DIFFERENCES: &[Difference] = &[
             mismatch.case == "seccomp-refused" && mismatch.record.is_empty() && mismatch.theirs.is_none()
         },
     },
+    Difference {
+        id: "short-address",
+        explains: |mismatch| mismatch.case == "getsockname-short" && mismatch.record == "SOCKADDR",
+    },
+    Difference {
+        id: "pipe-efault",
+        explains: |mismatch| {
+            mismatch.case == "pipe-efault" && mismatch.record == "FD_PAIR" && mismatch.ours.is_none()
+        },
+    },
 ];
 
 /// Differences of another kind, which other tests rely on.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -319,7 +320,18 @@ impl Engine {
             sum.unread += cpu.unread;
             sum.no_state += cpu.no_state;
         }
+        sum.missed = self.attached.keys().filter_map(|hook| self.missed(*hook)).sum();
         Ok(sum)
+    }
+
+    /// How often the kernel skipped the program because it was already running on that CPU; `None` where the kernel does
+    /// not say (before 5.12).
+    fn missed(&self, hook: Hook) -> Option<u64> {
+        let program: &BtfTracePoint = self.ebpf.program(hook.info().program)?.try_into().ok()?;
+        let fd = program.fd().ok()?.as_fd().as_raw_fd();
+        let text = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
+        line.trim().parse().ok()
     }
 
     fn attach(&mut self, hook: Hook) -> Result<(), EngineError> {
