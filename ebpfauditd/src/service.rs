@@ -381,6 +381,7 @@ impl Service {
             thread::sleep(Duration::from_millis(5));
         }
         self.say_losses();
+        let missed = self.missed();
         let lost = self.lost();
         let produced = self.produced();
         let Self { recorder, mut enforcement, .. } = self;
@@ -388,7 +389,7 @@ impl Service {
         if let Some(kernel) = enforcement.kernel() {
             kernel.restore();
         }
-        log::info!("{}", listing::counters(&totals, produced, &lost).trim_end().replace('\n', ", "));
+        log::info!("{}", listing::counters(&totals, produced, missed, &lost).trim_end().replace('\n', ", "));
         log::info!("The audit daemon is exiting.");
         Ok(())
     }
