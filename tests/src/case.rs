@@ -102,6 +102,7 @@ pub fn all() -> impl Iterator<Item = (u32, &'static Case)> {
         action::memory::CASES,
         action::file::CASES,
         action::filter::CASES,
+        action::surroundings::CASES,
         action::watch::CASES,
     ];
     (FIRST_AUID..).zip(families.into_iter().flatten())

@@ -11,14 +11,42 @@ pub struct Difference {
     pub explains: fn(&Mismatch) -> bool,
 }
 
+/// The fields of a PATH record that are there only when the name led somewhere.
+const FOUND: &[&str] = &["inode", "dev", "mode", "ouid", "ogid", "rdev", "nametype", "OUID", "OGID"];
+
+fn is_field(mismatch: &Mismatch, record: &str, fields: &[&str]) -> bool {
+    mismatch.record == record && fields.contains(&mismatch.field.as_str())
+}
+
 /// All of them. One that explains nothing in the comparison has to go.
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
         id: "proctitle-of-the-program-now-running",
         explains: |mismatch| {
-            mismatch.record == "PROCTITLE"
-                && mismatch.field == "proctitle"
-                && mismatch.case == "exec-in-place"
+            is_field(mismatch, "PROCTITLE", &["proctitle"]) && mismatch.case == "exec-in-place"
+        },
+    },
+    Difference {
+        id: "proctitle-of-the-killed",
+        explains: |mismatch| {
+            is_field(mismatch, "PROCTITLE", &["proctitle"])
+                && mismatch.case == "killed-while-blocked"
+                && mismatch.theirs.as_deref() == Some("\"(null)\"")
+        },
+    },
+    Difference {
+        id: "late-names",
+        explains: |mismatch| {
+            is_field(mismatch, "PATH", FOUND)
+                && ["execveat-script", "execveat-script-descriptor", "in-a-changed-root"]
+                    .contains(&mismatch.case.as_str())
+        },
+    },
+    Difference {
+        id: "script-chain",
+        explains: |mismatch| {
+            mismatch.case == "exec-nested-script"
+                && (mismatch.record == "PATH" || is_field(mismatch, "SYSCALL", &["items"]))
         },
     },
     Difference {

@@ -78,6 +78,7 @@ impl Fixture {
         write("empty", b"", 0o644)?;
         write("script", b"#!/bin/sh\nexit 0\n", 0o755)?;
         write("script-argument", b"#!/bin/sh -e\nexit 0\n", 0o755)?;
+        write("script-nested", format!("#!{}\n", files.join("script").display()).as_bytes(), 0o755)?;
         write("script-missing", b"#!/nowhere/interpreter\n", 0o755)?;
         write("not-a-program", b"just text\n", 0o755)?;
         let owned = write("owned-by-nobody", b"", 0o4640)?;

@@ -10,6 +10,7 @@ pub mod namespace;
 pub mod network;
 pub mod process;
 pub mod signal;
+pub mod surroundings;
 pub mod system;
 pub mod trace;
 pub mod watch;
