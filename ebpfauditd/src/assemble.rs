@@ -293,16 +293,20 @@ impl Assembler {
         Late::inode(root, &self.absolute)
     }
 
-    /// What an execveat found from its descriptor. The descriptor of a script is still open, for the interpreter needs it.
+    /// What an execveat of a script found from its descriptor.
     fn descriptor_inode(&mut self, captured: &Captured<'_>, name: &NameItem<'_>) -> Option<abi::Inode> {
-        let from = name.text.strip_prefix(b"/dev/fd/")?;
-        if captured.head.family != Family::Execveat as u32 || captured.exec.is_none() {
+        let directory = captured.directory?;
+        let below = names::execveat_name(name.text, captured.head.args[0] as i32);
+        if below.first() == Some(&b'/') {
             return None;
         }
         self.absolute.clear();
-        self.absolute.extend_from_slice(format!("/proc/{}/fd/", captured.head.pid).as_bytes());
-        self.absolute.extend_from_slice(from);
-        Late::inode(Root { process: None }, &self.absolute)
+        directory.write(&mut self.absolute);
+        if !below.is_empty() {
+            self.absolute.push(b'/');
+            self.absolute.extend_from_slice(&below);
+        }
+        Late::inode(self.root(captured.head), &self.absolute)
     }
 
     /// The interpreter of a script whose exec failed: the kernel looked for it too.

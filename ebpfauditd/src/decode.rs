@@ -65,6 +65,8 @@ pub struct Captured<'a> {
     pub exe: Option<PathItem<'a>>,
     /// Working directory.
     pub cwd: Option<PathItem<'a>>,
+    /// What the descriptor of an execveat of a script was.
+    pub directory: Option<PathItem<'a>>,
     /// Argument area for PROCTITLE, and the area's length (128 at most).
     pub proctitle: (&'a [u8], u16),
     /// Names in order.
@@ -105,6 +107,7 @@ impl<'a> Captured<'a> {
             tty: b"",
             exe: None,
             cwd: None,
+            directory: None,
             proctitle: (b"", 0),
             names: [None; NAMES],
             sockaddr: None,
@@ -118,6 +121,7 @@ impl<'a> Captured<'a> {
                 ItemKind::Tty => captured.tty = body,
                 ItemKind::Exe => captured.exe = Some(PathItem { components: body, flags }),
                 ItemKind::Cwd => captured.cwd = Some(PathItem { components: body, flags }),
+                ItemKind::Directory => captured.directory = Some(PathItem { components: body, flags }),
                 ItemKind::Proctitle => captured.proctitle = (body, flags),
                 ItemKind::Name => {
                     let (inode, text) = abi::Inode::ref_from_prefix(body).ok()?;

@@ -129,22 +129,23 @@ struct ea_item {
 };
 
 enum ea_item_type {
-	EA_ITEM_TTY = 1,       /* bytes */
-	EA_ITEM_EXE = 2,       /* path components, leaf first, each with a NUL */
-	EA_ITEM_CWD = 3,       /* path components */
-	EA_ITEM_PROCTITLE = 4, /* bytes as read; flags: length of the argument area, 128 at most */
-	EA_ITEM_NAME = 5,      /* struct ea_inode, then the text of the name */
-	EA_ITEM_SOCKADDR = 6,  /* bytes */
-	EA_ITEM_ARGUMENTS = 7, /* first bytes of the argument area */
-	EA_ITEM_TARGET = 8,    /* struct ea_target */
-	EA_ITEM_FD_PAIR = 9,   /* two s32 */
-	EA_ITEM_CAPSET = 10,   /* struct ea_capset */
-	EA_ITEM_EXEC = 11,     /* struct ea_exec */
-	EA_ITEM_INTERP = 12,   /* text of the interpreter's name of a script */
-	EA_ITEM_MODULE = 13,   /* text */
-	EA_ITEM_CLOCK = 14,    /* s64: CLOCK_TAI - CLOCK_MONOTONIC after the call, ns */
-	EA_ITEM_MMAP = 15,     /* two u32: fd, flags */
-	EA_ITEM_OPENAT2 = 16,  /* three u64: flags, mode, resolve */
+	EA_ITEM_TTY = 1,        /* bytes */
+	EA_ITEM_EXE = 2,        /* path components, leaf first, each with a NUL */
+	EA_ITEM_CWD = 3,        /* path components */
+	EA_ITEM_PROCTITLE = 4,  /* bytes as read; flags: length of the argument area, 128 at most */
+	EA_ITEM_NAME = 5,       /* struct ea_inode, then the text of the name */
+	EA_ITEM_SOCKADDR = 6,   /* bytes */
+	EA_ITEM_ARGUMENTS = 7,  /* first bytes of the argument area */
+	EA_ITEM_TARGET = 8,     /* struct ea_target */
+	EA_ITEM_FD_PAIR = 9,    /* two s32 */
+	EA_ITEM_CAPSET = 10,    /* struct ea_capset */
+	EA_ITEM_EXEC = 11,      /* struct ea_exec */
+	EA_ITEM_INTERP = 12,    /* text of the interpreter's name of a script */
+	EA_ITEM_MODULE = 13,    /* text */
+	EA_ITEM_CLOCK = 14,     /* s64: CLOCK_TAI - CLOCK_MONOTONIC after the call, ns */
+	EA_ITEM_MMAP = 15,      /* two u32: fd, flags */
+	EA_ITEM_OPENAT2 = 16,   /* three u64: flags, mode, resolve */
+	EA_ITEM_DIRECTORY = 18, /* path components of what an execveat's descriptor was */
 	EA_ITEM_TARGETS_MORE = 17, /* u32: targets that did not fit */
 };
 

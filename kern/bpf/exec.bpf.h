@@ -7,6 +7,29 @@
 #ifndef EA_EXEC_H
 #define EA_EXEC_H
 
+/* A script is named relative to execveat's descriptor, which may be gone when the script runs. */
+static __always_inline void exec__directory(struct task_struct *task, struct ea_task *state,
+					    u32 arch_index)
+{
+	struct ea_entry *entry;
+	u32 nr = state->nr;
+	u64 file;
+	u32 key;
+
+	state->directory = 0;
+	if (nr >= EA_SYSCALLS || (s32)state->args[0] < 0)
+		return;
+	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + nr;
+	entry = bpf_map_lookup_elem(&ea_index, &key);
+	if (!entry || entry->family != EA_FAMILY_EXECVEAT)
+		return;
+	file = task__file(task, (u32)state->args[0]);
+	if (!file)
+		return;
+	READ(state->directory, (struct file *)file, f_path.dentry);
+	READ(state->directory_mount, (struct file *)file, f_path.mnt);
+}
+
 SEC("tp_btf/sched_prepare_exec")
 int ea_prepare_exec(u64 *ctx)
 {
@@ -46,6 +69,7 @@ int ea_prepare_exec(u64 *ctx)
 	task__capabilities(cred, &state->exec.after);
 	state->exec.after_uid = cred->uid.val;
 	state->exec.after_euid = cred->euid.val;
+	exec__directory(task, state, arch_index);
 	state->pending |= EA_PENDING_EXEC;
 	return 0;
 }
@@ -93,6 +117,7 @@ __noinline int exec__emit(u32 which, u64 ip)
 	if (exe)
 		READ(exe, (struct file *)exe, f_inode);
 	if (state->exec.script) {
+		path__emit(which, EA_ITEM_DIRECTORY);
 		emit__name(which, 0, mm->env_end, EA_NAME_NO_INODE);
 		length = state->interp_len;
 		to = emit__begin(frame, EA_ITEM_INTERP, 0, EA_INTERP_MAX);

@@ -53,6 +53,8 @@ struct ea_task {
 	u32 child; /* of a fork, in the root namespace */
 	u32 interp_len;
 	struct ea_exec exec;
+	u64 directory; /* dentry and mount of what an execveat's descriptor was */
+	u64 directory_mount;
 	u32 target_count;
 	u32 pad;
 	struct ea_target targets[EA_TARGETS];

@@ -111,25 +111,6 @@ __noinline int net__find(u32 which, u32 compat)
 	return 0;
 }
 
-static __always_inline u64 net__file(struct task_struct *task, u32 fd)
-{
-	struct files_struct *files = task->files;
-	struct fdtable *fdt = NULL;
-	struct file **table = NULL;
-	u64 file = 0;
-	u32 max = 0;
-
-	if (!files)
-		return 0;
-	READ(fdt, files, fdt);
-	READ(max, fdt, max_fds);
-	if (fd >= max)
-		return 0;
-	READ(table, fdt, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), (void *)table + (u64)fd * 8);
-	return file;
-}
-
 /* The inode a bound AF_UNIX socket sits on. */
 static __always_inline u64 net__unix_dentry(u64 sk)
 {
@@ -162,7 +143,7 @@ __noinline int net__emit(u32 which)
 	if (bpf_probe_read_user(&first, 1, (void *)(at + 2)) || !first)
 		return 0;
 	if (frame->head.success && (family == EA_FAMILY_ADDRESS_IN || family == EA_FAMILY_BIND)) {
-		file = net__file(task, (u32)frame->head.args[0]);
+		file = task__file(task, (u32)frame->head.args[0]);
 		if (file)
 			READ(socket, (struct file *)file, private_data);
 		if (socket)

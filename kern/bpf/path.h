@@ -59,7 +59,7 @@ static long path__step(u32 round, struct ea_walk *walk)
 	return 0;
 }
 
-/* Adds EA_ITEM_EXE or EA_ITEM_CWD: the path of the running task's program or directory. */
+/* Adds EA_ITEM_EXE, EA_ITEM_CWD or EA_ITEM_DIRECTORY: a path of the running task. */
 __noinline int path__emit(u32 which, u32 type)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -91,6 +91,13 @@ __noinline int path__emit(u32 which, u32 type)
 			return 0;
 		READ(dentry, exe, f_path.dentry);
 		READ(vfsmount, exe, f_path.mnt);
+	} else if (type == EA_ITEM_DIRECTORY) {
+		struct ea_task *state = maps__task(task);
+
+		if (!state || !state->directory)
+			return 0;
+		dentry = state->directory;
+		vfsmount = state->directory_mount;
 	} else {
 		READ(dentry, fs, pwd.dentry);
 		READ(vfsmount, fs, pwd.mnt);

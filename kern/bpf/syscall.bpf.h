@@ -36,7 +36,7 @@ __noinline int syscall__emit_open(u32 which)
 		emit__name(which, 0, text, EA_NAME_NO_INODE);
 		return 0;
 	}
-	file = net__file(task, (u32)head->exit);
+	file = task__file(task, (u32)head->exit);
 	if (!file) {
 		emit__name(which, 0, text, EA_NAME_NO_INODE);
 		return 0;

@@ -113,11 +113,6 @@ static __always_inline void task__target(struct task_struct *task, struct ea_tar
 	READ(target->comm, task, comm);
 }
 
-struct ea_descent {
-	u64 node;
-	u32 id;
-};
-
 /*
  * find_task_by_vpid: the pid namespace's idr is an xarray. An entry whose low bits are 10 is a node
  * (include/linux/xarray.h xa_to_node).
@@ -166,6 +161,26 @@ static __always_inline struct task_struct *task__by_vpid(struct task_struct *cur
 	if (!first)
 		return NULL;
 	return (struct task_struct *)(first - field_offset(struct task_struct, pid_links));
+}
+
+/* The open file behind a descriptor; 0: none. */
+static __always_inline u64 task__file(struct task_struct *task, u32 fd)
+{
+	struct files_struct *files = task->files;
+	struct fdtable *fdt = NULL;
+	struct file **table = NULL;
+	u64 file = 0;
+	u32 max = 0;
+
+	if (!files)
+		return 0;
+	READ(fdt, files, fdt);
+	READ(max, fdt, max_fds);
+	if (fd >= max)
+		return 0;
+	READ(table, fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), (void *)table + (u64)fd * 8);
+	return file;
 }
 
 #endif

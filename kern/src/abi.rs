@@ -111,11 +111,13 @@ pub enum ItemKind {
     Openat2 = 16,
     /// `EA_ITEM_TARGETS_MORE`
     TargetsMore = 17,
+    /// `EA_ITEM_DIRECTORY`
+    Directory = 18,
 }
 
 impl ItemKind {
     /// Every variant, in order of number.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Tty,
         Self::Exe,
         Self::Cwd,
@@ -133,6 +135,7 @@ impl ItemKind {
         Self::Mmap,
         Self::Openat2,
         Self::TargetsMore,
+        Self::Directory,
     ];
 
     /// The variant of a number.
