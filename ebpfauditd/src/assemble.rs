@@ -16,8 +16,8 @@ use crate::text::{capabilities, decimal, field, hex, octal, signed, until_nul, w
 
 /// Targets of one `OBJ_PID` block (`AUDIT_AUX_PIDS`).
 const TARGET_BLOCK: usize = 16;
-/// Every capability up to `CAP_CHECKPOINT_RESTORE` (`CAP_FULL_SET`).
-const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
+/// The highest capability of kernels since 5.9 (`CAP_CHECKPOINT_RESTORE`), if `/proc` does not say.
+const LAST_CAPABILITY: u32 = 40;
 
 /// Writes records; keeps what was looked up late, and buffers.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Assembler {
     cwd: Vec<u8>,
     absolute: Vec<u8>,
     clock: Option<i64>,
+    /// `CAP_FULL_SET` of this kernel.
+    every_capability: u64,
 }
 
 impl Assembler {
@@ -40,6 +42,7 @@ impl Assembler {
             cwd: Vec::new(),
             absolute: Vec::new(),
             clock: tai_offset(),
+            every_capability: every_capability(),
         }
     }
 
@@ -351,7 +354,7 @@ impl Assembler {
             program.map(|name| self.late.capabilities(name.inode, root, &self.exe)).unwrap_or_default();
         let (before, after) = (&exec.before, &exec.after);
         let gained = |old: u64, new: u64| new & !old != 0;
-        let full = after.effective & ALL_CAPABILITIES == ALL_CAPABILITIES;
+        let full = after.effective & self.every_capability == self.every_capability;
         let root_user = exec.after_uid == 0 || exec.after_euid == 0;
         let setuid_root = exec.after_euid == 0 && exec.after_uid != 0;
         let changed_user = exec.before_uid != exec.after_euid;
@@ -393,6 +396,14 @@ impl Default for Assembler {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn every_capability() -> u64 {
+    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok())
+        .unwrap_or(LAST_CAPABILITY);
+    u64::MAX >> (63 - last.min(63))
 }
 
 fn own_mount_namespace() -> u32 {
