@@ -66,9 +66,12 @@ impl<'a> Daemon<'a> {
     }
 
     fn command(&self, options: &[&str]) -> Result<Command> {
-        let mut command = match self.side {
-            Side::Theirs => Command::new(original::AUDITD),
-            Side::Ours => Command::new(ours("ebpfauditd")?),
+        // A test that is killed must not leave a daemon registered in the kernel.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "--"]);
+        match self.side {
+            Side::Theirs => command.arg(original::AUDITD),
+            Side::Ours => command.arg(ours("ebpfauditd")?),
         };
         command.arg("-n").arg("-c").arg(self.directory.path());
         if self.side == Side::Ours {

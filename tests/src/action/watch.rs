@@ -45,6 +45,46 @@ pub const CASES: &[Case] = &[
         Ok(())
     })
     .by_kernel_audit(),
+    Case::new("mkdir", &["-S mkdir"], 1, |stage| {
+        let path = stage.fresh("mkdir")?;
+        let result = one(stage, || syscall!(libc::SYS_mkdir, &path, 0o750));
+        syscall!(libc::SYS_rmdir, &path).context("rmdir")?;
+        result
+    })
+    .ignoring(NEW)
+    .by_kernel_audit(),
+    Case::new("link", &["-S link"], 1, |stage| {
+        let (from, to) = (stage.file("plain")?, stage.fresh("link")?);
+        one(stage, || syscall!(libc::SYS_link, &from, &to))
+    })
+    .by_kernel_audit(),
+    Case::new("truncate", &["-S truncate"], 1, |stage| {
+        let path = stage.file("empty")?;
+        one(stage, || syscall!(libc::SYS_truncate, &path, 0))
+    })
+    .by_kernel_audit(),
+    Case::new("setxattr", &["-S setxattr"], 1, |stage| {
+        let path = stage.file("empty")?;
+        one(stage, || syscall!(libc::SYS_setxattr, &path, c"user.test", &b"value"[..], 5, 0))
+    })
+    .by_kernel_audit(),
+    Case::new("message-queue", &["-S mq_open"], 1, |stage| {
+        let flags = libc::O_RDWR | libc::O_CREAT;
+        let result = one(stage, || syscall!(libc::SYS_mq_open, c"ebpfauditd-test", flags, 0o600, 0));
+        syscall!(libc::SYS_mq_unlink, c"ebpfauditd-test").context("mq_unlink")?;
+        result
+    })
+    .ignoring(NEW)
+    .by_kernel_audit(),
+    Case::new("message-control", &["-S msgctl"], 1, |stage| {
+        let queue = syscall!(libc::SYS_msgget, 0, 0o640 | libc::IPC_CREAT).context("msgget")?;
+        stage.begin()?;
+        let result = syscall!(libc::SYS_msgctl, queue, libc::IPC_RMID, 0);
+        stage.end()?;
+        result.context("msgctl").map(drop)
+    })
+    .ignoring(&[("SYSCALL", "a0")])
+    .by_kernel_audit(),
 ];
 
 /// New files have new inodes.
