@@ -1,21 +1,7 @@
 //! Numbers into record bodies, as the kernel's formats print them, without the machinery of `format!`: the hot path.
 
+pub use compat::record::decimal;
 use nix::libc;
-
-/// Appends an unsigned decimal.
-pub fn decimal(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
 
 /// Appends a signed decimal.
 pub fn signed(out: &mut Vec<u8>, value: i64) {

@@ -10,5 +10,4 @@ mod stamp;
 
 pub use event::{Event, Records};
 pub use kind::MessageType;
-pub use stamp::Stamp;
-pub(crate) use stamp::decimal;
+pub use stamp::{Stamp, decimal};

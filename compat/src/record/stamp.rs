@@ -47,7 +47,7 @@ impl fmt::Display for Stamp {
 }
 
 /// Appends `n` in decimal. Hand-made because `write!` costs several times as much and this is done for every record.
-pub(crate) fn decimal(out: &mut Vec<u8>, mut n: u64) {
+pub fn decimal(out: &mut Vec<u8>, mut n: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     loop {
