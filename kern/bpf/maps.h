@@ -56,7 +56,7 @@ struct ea_task {
 	u64 directory; /* dentry and mount of what an execveat's descriptor was */
 	u64 directory_mount;
 	u32 target_count;
-	u32 pad;
+	u32 target_generation; /* of the rules under which the targets were taken */
 	struct ea_target targets[EA_TARGETS];
 	char interp[EA_INTERP_MAX];
 };

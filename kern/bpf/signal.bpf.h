@@ -42,8 +42,12 @@ int ea_signal(u64 *ctx)
 	state = maps__task_or_new(task);
 	if (!state)
 		return 0;
-	if (!(state->pending & EA_PENDING_SIGNAL))
+	/* targets of an exit that a change of rules has kept from looking at them are not of this
+	 * call */
+	if (!(state->pending & EA_PENDING_SIGNAL) ||
+	    state->target_generation != ea_config.generation)
 		state->target_count = 0;
+	state->target_generation = ea_config.generation;
 	state->pending |= EA_PENDING_SIGNAL;
 	at = state->target_count;
 	state->target_count = at + 1;
