@@ -38,8 +38,7 @@ pub const DIFFERENCES: &[Difference] = &[
         id: "late-names",
         explains: |mismatch| {
             is_field(mismatch, "PATH", FOUND)
-                && ["execveat-script", "execveat-script-descriptor", "in-a-changed-root"]
-                    .contains(&mismatch.case.as_str())
+                && ["execveat-script-descriptor", "in-a-changed-root"].contains(&mismatch.case.as_str())
         },
     },
     Difference {
