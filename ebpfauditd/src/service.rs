@@ -323,7 +323,6 @@ impl Service {
         for note in notes {
             log::warn!("{note}");
         }
-        let sink = Sink::open(&settings, options.foreground).map_err(|error| error.to_string())?;
         let old = self.enforcement.set();
         let replaced = match Rules::read(&options.config_dir.join(rules_file::NAME), &SystemHost) {
             _ if self.is_locked() => {
@@ -346,6 +345,8 @@ impl Service {
                 Some((set, changes))
             }
         };
+        // Last of what can fail: a reload that is refused leaves the logs alone.
+        let sink = Sink::find(&settings, options.foreground).map_err(|error| error.to_string())?;
         if let Some((set, changes)) = replaced {
             let was_enabled = self.is_enabled();
             self.enforcement.replace(set).map_err(|error| error.to_string())?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use compat::conf::SizeAction;
@@ -45,25 +46,27 @@ impl Log {
     /// Opens the log of `settings`, creating it if need be; gives it and its directory the modes that `log_group` asks for;
     /// removes logs that are too many.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let mut log = Self::find(settings)?;
+        log.settle()?;
+        Ok(log)
+    }
+
+    /// Opens the log of `settings`, creating it if need be, and changes nothing that is there: whether it will be used is
+    /// not decided yet. [`Log::inherit`] does the rest.
+    pub fn find(settings: &Settings) -> Result<Self, OpenError> {
         let place =
             Place { path: settings.log_file.clone(), group: settings.log_group, flush: settings.flush };
-        place.fix_directory()?;
-        place.fix_rotated(settings.num_logs);
-        let file = place.open()?;
-        let size =
-            file.metadata().map_err(|source| OpenError::Open { path: place.path.clone(), source })?.len();
-        if settings.max_log_file_action == SizeAction::Rotate {
-            rotate::remove_excess(&place, settings.num_logs);
-        }
+        place.find_directory()?;
+        let file = place.find()?;
         let flusher = Flusher::new(settings.flush, settings.freq).map_err(OpenError::Helper)?;
         let limit = match settings.max_log_file_action {
             SizeAction::Ignore => None,
             _ => (settings.max_log_file > 0).then(|| settings.max_log_file.saturating_mul(MEBIBYTE)),
         };
         Ok(Self {
-            place,
+            size: size(&file, &place)?,
             file: Arc::new(file),
-            size,
+            place,
             flusher,
             backlog: Backlog::default(),
             action: settings.max_log_file_action,
@@ -155,17 +158,35 @@ impl Log {
     pub fn inherit(&mut self, mut old: Self) {
         // If it is the same file, the line that was torn is completed in it; if not, the old file is the place for its rest.
         let _ = old.retry();
-        self.counts = old.counts;
-        if old.backlog.torn() && old.place.path != self.place.path {
+        self.begin_at(old.counts);
+        if old.backlog.torn() && !is_same(&old.file, &self.file) {
             self.counts.lost += old.backlog.lines();
         } else {
             self.backlog = std::mem::take(&mut old.backlog);
         }
     }
 
-    /// Goes on counting from there.
+    /// Goes on counting from there, as the log that is written from now on.
     pub(super) fn begin_at(&mut self, counts: Counts) {
         self.counts = counts;
+        // The log before this one may have rotated since this one was opened: what we have may be `audit.log.1` by now.
+        if let Err(error) = self.settle() {
+            log::error!("{error}");
+        }
+    }
+
+    /// Opens the log that has the name now; gives all logs and their directory the owners and modes that `log_group` asks
+    /// for; removes logs that are too many.
+    fn settle(&mut self) -> Result<(), OpenError> {
+        let file = self.place.open()?;
+        self.size = size(&file, &self.place)?;
+        self.file = Arc::new(file);
+        self.place.fix_directory()?;
+        self.place.fix_rotated(self.num_logs);
+        if self.action == SizeAction::Rotate {
+            rotate::remove_excess(&self.place, self.num_logs);
+        }
+        Ok(())
     }
 
     fn failed(&self, source: io::Error) -> WriteError {
@@ -243,6 +264,19 @@ impl Log {
         self.file = Arc::new(file);
         self.moved = false;
         Ok(())
+    }
+}
+
+fn size(file: &File, place: &Place) -> Result<u64, OpenError> {
+    let metadata = file.metadata();
+    Ok(metadata.map_err(|source| OpenError::Open { path: place.path.clone(), source })?.len())
+}
+
+/// Whether both are the same file; if in doubt, no.
+fn is_same(one: &File, other: &File) -> bool {
+    match (one.metadata(), other.metadata()) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
     }
 }
 

@@ -173,6 +173,16 @@ impl Sink {
         }
     }
 
+    /// As [`Sink::open`], for a sink that may not be used in the end: nothing that is there is changed or removed until it
+    /// takes the place of another ([`Sink::inherit`]).
+    pub fn find(settings: &Settings, foreground: bool) -> Result<Self, OpenError> {
+        if settings.write_logs && !foreground {
+            Ok(Self::File(Box::new(Log::find(settings)?)))
+        } else {
+            Self::open(settings, foreground)
+        }
+    }
+
     /// Writes complete lines.
     pub fn write(&mut self, lines: &[u8]) -> Result<(), WriteError> {
         match self {

@@ -50,14 +50,23 @@ impl Place {
         PathBuf::from(name)
     }
 
+    /// The directory's metadata, if there is a directory.
+    pub(super) fn find_directory(&self) -> Result<fs::Metadata, OpenError> {
+        let directory = self.directory();
+        let failed = |source| OpenError::Directory { path: directory.to_owned(), source };
+        let metadata = fs::metadata(directory).map_err(failed)?;
+        if metadata.is_dir() {
+            Ok(metadata)
+        } else {
+            Err(failed(io::Error::from_raw_os_error(libc::ENOTDIR)))
+        }
+    }
+
     /// Gives the directory the owner and mode that `log_group` asks for, as the original does at start.
     pub(super) fn fix_directory(&self) -> Result<(), OpenError> {
         let directory = self.directory();
         let failed = |source| OpenError::Directory { path: directory.to_owned(), source };
-        let metadata = fs::metadata(directory).map_err(failed)?;
-        if !metadata.is_dir() {
-            return Err(failed(io::Error::from_raw_os_error(libc::ENOTDIR)));
-        }
+        let metadata = self.find_directory()?;
         if metadata.mode() & 0o1002 == 0o1002 {
             // /tmp or the like: everybody's. The original makes it root's alone, which nobody who tries things out wants.
             log::warn!("{} is everybody's directory: its mode is left as it is", directory.display());
@@ -93,12 +102,26 @@ impl Place {
         }
     }
 
-    /// Opens the log for appending, creating it if it is not there. Never through a symbolic link.
+    /// Opens the log for appending, creating it if it is not there, and gives it its owner and mode. Never through a
+    /// symbolic link.
     pub(super) fn open(&self) -> Result<File, OpenError> {
-        match self.options().open(&self.path) {
-            Ok(file) => self.take(file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create(),
-            Err(source) => Err(OpenError::Open { path: self.path.clone(), source }),
+        let file = self.find()?;
+        self.fix(&file)?;
+        Ok(file)
+    }
+
+    /// Opens the log, creating it if it is not there; one that is there keeps its owner and mode.
+    pub(super) fn find(&self) -> Result<File, OpenError> {
+        let failed = |source| OpenError::Open { path: self.path.clone(), source };
+        let file = match self.options().open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.create(),
+            Err(source) => return Err(failed(source)),
+        };
+        if file.metadata().map_err(failed)?.is_file() {
+            Ok(file)
+        } else {
+            Err(OpenError::NotRegular { path: self.path.clone() })
         }
     }
 
@@ -106,7 +129,8 @@ impl Place {
     pub(super) fn create(&self) -> Result<File, OpenError> {
         let failed = |source| OpenError::Create { path: self.path.clone(), source };
         let file = self.options().create_new(true).mode(self.mode()).open(&self.path).map_err(failed)?;
-        self.take(file)
+        self.fix(&file)?;
+        Ok(file)
     }
 
     fn options(&self) -> OpenOptions {
@@ -120,20 +144,17 @@ impl Place {
         options
     }
 
-    /// Checks what was opened and gives it its owner and mode.
-    fn take(&self, file: File) -> Result<File, OpenError> {
+    /// Gives the log its owner and mode.
+    fn fix(&self, file: &File) -> Result<(), OpenError> {
         let failed = |source| OpenError::Open { path: self.path.clone(), source };
         let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(OpenError::NotRegular { path: self.path.clone() });
-        }
         let permissions = |source| OpenError::Permissions { source };
         if metadata.mode() & 0o7777 != self.mode() {
             file.set_permissions(fs::Permissions::from_mode(self.mode())).map_err(permissions)?;
         }
         if (metadata.uid(), metadata.gid()) != (0, self.group) {
-            fchown(&file, Some(0), Some(self.group)).map_err(|source| OpenError::Owner { source })?;
+            fchown(file, Some(0), Some(self.group)).map_err(|source| OpenError::Owner { source })?;
         }
-        Ok(file)
+        Ok(())
     }
 }

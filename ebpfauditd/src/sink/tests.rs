@@ -327,6 +327,50 @@ fn a_new_sink_takes_over() {
 }
 
 #[test]
+fn a_new_sink_writes_to_the_log_that_has_the_name_when_it_takes_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(directory.path());
+    settings.num_logs = 3;
+    let mut old = Sink::open(&settings, false).unwrap();
+    old.write(b"one\n").unwrap();
+    let mut new = Sink::find(&settings, false).unwrap();
+    // The recorder rotates while the main thread is still busy with the new configuration.
+    old.rotate().unwrap();
+    old.write(b"two\n").unwrap();
+    new.inherit(old);
+    new.write(b"three\n").unwrap();
+    assert_eq!(read(directory.path(), "audit.log.1"), "one\n");
+    assert_eq!(read(directory.path(), "audit.log"), "two\nthree\n");
+    // The same from a sink that wrote nowhere.
+    let mut new = Sink::find(&settings, false).unwrap();
+    fs::rename(&settings.log_file, directory.path().join("away")).unwrap();
+    new.inherit(Sink::Nowhere(Counts::default()));
+    new.write(b"four\n").unwrap();
+    assert_eq!(read(directory.path(), "audit.log"), "four\n");
+}
+
+#[test]
+fn a_sink_changes_no_log_before_it_takes_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(directory.path());
+    settings.num_logs = 6;
+    settings.max_log_file_action = SizeAction::Rotate;
+    let old = Sink::open(&settings, false).unwrap();
+    for number in 1..6 {
+        fs::write(directory.path().join(format!("audit.log.{number}")), "").unwrap();
+    }
+    let count = || fs::read_dir(directory.path()).unwrap().count();
+    let modes = || [mode(directory.path()), mode(&settings.log_file)];
+    let before = (count(), modes());
+    let wanted = Settings { num_logs: 2, log_group: 4, ..settings.clone() };
+    let mut new = Sink::find(&wanted, false).unwrap();
+    assert_eq!((count(), modes()), before);
+    new.inherit(old);
+    assert_eq!((count(), modes()), (2, [0o750, 0o640]));
+    assert_eq!(mode(&directory.path().join("audit.log.1")), 0o440);
+}
+
+#[test]
 fn a_log_emptied_by_somebody_else_is_not_rotated() {
     let directory = tempfile::tempdir().unwrap();
     let mut settings = settings(directory.path());
