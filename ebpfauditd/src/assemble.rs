@@ -1,5 +1,7 @@
 //! Events of the kernel side into records, worded as the kernel words them (`kernel/auditsc.c`).
 
+use std::os::linux::fs::MetadataExt;
+
 use compat::record::quote;
 use compat::record::{Event, MessageType};
 use kern::abi::{self, Family, ItemKind, Record};
@@ -24,6 +26,8 @@ const LAST_CAPABILITY: u32 = 40;
 pub struct Assembler {
     late: Late,
     own_mount_namespace: u32,
+    /// Inode of the daemon's root directory.
+    own_root: u64,
     exe: Vec<u8>,
     cwd: Vec<u8>,
     absolute: Vec<u8>,
@@ -38,6 +42,7 @@ impl Assembler {
         Self {
             late: Late::default(),
             own_mount_namespace: own_mount_namespace(),
+            own_root: std::fs::metadata("/").map_or(0, |root| root.st_ino()),
             exe: Vec::new(),
             cwd: Vec::new(),
             absolute: Vec::new(),
@@ -237,7 +242,8 @@ impl Assembler {
     }
 
     fn root(&self, head: &abi::Event) -> Root {
-        Root { process: (head.mnt_ns != self.own_mount_namespace).then_some(head.pid) }
+        let own = head.mnt_ns == self.own_mount_namespace && head.root_ino == self.own_root;
+        if own { Root::Own } else { Root::Process { pid: head.pid, ino: head.root_ino } }
     }
 
     fn path(&mut self, captured: &Captured<'_>, number: usize, name: &NameItem<'_>, event: &mut Event) {

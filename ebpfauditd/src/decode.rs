@@ -26,6 +26,11 @@ pub struct PathItem<'a> {
 impl PathItem<'_> {
     /// Appends the path from its root.
     pub fn write(&self, out: &mut Vec<u8>) {
+        if self.flags & abi::PATH_CUT != 0 {
+            // as d_path says it for audit
+            out.extend_from_slice(b"<too_long>");
+            return;
+        }
         let parts = self.components.strip_suffix(&[0]).unwrap_or(self.components);
         if parts.is_empty() {
             out.push(b'/');
@@ -258,9 +263,9 @@ impl Decoder {
 
     fn assemble(&mut self, captured: &Captured<'_>) {
         let generation = captured.head.generation;
-        if self.current.0 != generation
-            && let Some(found) = self.generations.get(generation)
-        {
+        if self.current.0 != generation {
+            // Rules that are forgotten must not lend their neighbours' keys to an event.
+            let found = self.generations.get(generation).unwrap_or_default();
             self.current = (generation, found);
         }
         let time = (captured.head.time as i64 + self.offset).max(0) as u64;

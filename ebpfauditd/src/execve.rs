@@ -73,7 +73,7 @@ fn argument(writer: &mut Writer<'_>, number: u32, argument: &[u8]) {
             // A string that just fills the buffer has not shown its NUL yet.
             if taken == space {
                 hex = true;
-                full *= 2;
+                full = full.saturating_mul(2);
             } else {
                 more = false;
                 hex = hex || quote::needs_hex(&argument[start..start + taken]);

@@ -24,6 +24,7 @@ const QUEUE: Service = Service::None("its MQ record is made inside the kernel");
 const CLOCK: Service = Service::None("its TIME_ADJNTPVAL records hold the kernel's own clock state");
 const MODULE: Service = Service::None("the module's name is known only inside the kernel");
 const URING: Service = Service::None("io_uring operations are not syscalls");
+const RETURN: Service = Service::None("its registers are gone when it returns");
 const MULTIPLEX: Service = Service::None("its arguments are behind a pointer");
 
 const SERVICES: &[(Service, &[&str])] = &[
@@ -56,6 +57,7 @@ const SERVICES: &[(Service, &[&str])] = &[
     (CLOCK, &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
     (URING, &["io_uring_enter", "io_uring_setup", "io_uring_register"]),
     (MULTIPLEX, &["socketcall"]),
+    (RETURN, &["rt_sigreturn", "sigreturn"]),
     (IPC, &["ipc", "shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop"]),
     (IPC, &["semtimedop_time64", "msgget", "msgsnd", "msgrcv", "msgctl"]),
     (QUEUE, &["mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_timedsend_time64"]),
@@ -72,7 +74,20 @@ const SERVICES: &[(Service, &[&str])] = &[
     (PATH, &["truncate", "truncate64", "utime", "utimes", "futimesat", "utimensat", "utimensat_time64"]),
     (PATH, &["setxattr", "lsetxattr", "getxattr", "lgetxattr", "listxattr", "llistxattr", "removexattr"]),
     (PATH, &["lremovexattr", "setxattrat", "getxattrat", "listxattrat", "removexattrat"]),
-    (PATH, &["file_getattr", "file_setattr", "statfs", "statfs64", "uselib", "acct", "swapon", "swapoff"]),
+    (
+        PATH,
+        &[
+            "file_getattr",
+            "file_setattr",
+            "statfs",
+            "statfs64",
+            "uselib",
+            "acct",
+            "swapon",
+            "swapoff",
+            "sysfs",
+        ],
+    ),
     (PATH, &["mount", "umount", "umount2", "mount_setattr", "open_tree", "open_tree_attr", "move_mount"]),
     (PATH, &["fsconfig", "fspick", "quotactl", "inotify_add_watch", "fanotify_mark"]),
     (PATH, &["name_to_handle_at", "open_by_handle_at"]),

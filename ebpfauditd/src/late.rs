@@ -4,15 +4,16 @@
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 
 use kern::abi;
 use nix::libc;
 
-use crate::engine::ebpf::kernel_device;
+use crate::device;
 
 /// Files that are remembered; then the memory is emptied. Some hundred bytes each.
 const REMEMBERED: usize = 16 * 1024;
@@ -51,16 +52,28 @@ impl Identity {
 
 /// Where names are looked up: the root of the task that used them.
 #[derive(Clone, Copy, Debug)]
-pub struct Root {
-    /// `None`: the daemon's own; otherwise that of this process, as long as it lives.
-    pub process: Option<u32>,
+pub enum Root {
+    /// The daemon's own.
+    Own,
+    /// That of a process, as long as it lives and has this root directory.
+    Process {
+        /// Its number.
+        pid: u32,
+        /// Inode of its root directory.
+        ino: u64,
+    },
 }
 
 impl Root {
-    fn path(self, name: &[u8]) -> Vec<u8> {
-        match self.process {
-            None => name.to_vec(),
-            Some(pid) => [format!("/proc/{pid}/root").as_bytes(), name].concat(),
+    /// The name as the daemon has to look it up; `None` if that root is gone.
+    fn path(self, name: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Own => Some(name.to_vec()),
+            Self::Process { pid, ino } => {
+                let root = format!("/proc/{pid}/root");
+                let same = fs::metadata(&root).is_ok_and(|found| found.st_ino() == ino);
+                same.then(|| [root.as_bytes(), name].concat())
+            }
         }
     }
 }
@@ -83,10 +96,9 @@ impl Late {
         if let Some(&known) = self.capabilities.get(&identity) {
             return known;
         }
-        let path = root.path(path);
-        if found(&path) != Some(identity) {
+        let Some(path) = root.path(path).filter(|path| found(path) == Some(identity)) else {
             return FileCapabilities::default();
-        }
+        };
         let capabilities = attribute(&path).map(|value| parse_capabilities(&value)).unwrap_or_default();
         remember(&mut self.capabilities, identity, capabilities);
         capabilities
@@ -98,10 +110,7 @@ impl Late {
         if let Some(known) = self.interpreters.get(&identity) {
             return known.clone();
         }
-        let path = root.path(path);
-        if found(&path) != Some(identity) {
-            return None;
-        }
+        let path = root.path(path).filter(|path| found(path) == Some(identity))?;
         let interpreter = read_interpreter(&path);
         remember(&mut self.interpreters, identity, interpreter.clone());
         interpreter
@@ -109,15 +118,13 @@ impl Late {
 
     /// The interpreter that the script at absolute `path` asks for, if the file is an executable script now.
     pub fn script_interpreter(root: Root, path: &[u8]) -> Option<Vec<u8>> {
-        let path = root.path(path);
-        let path = OsStr::from_bytes(&path);
-        let file = fs::metadata(path).ok()?;
-        if !file.is_file() || file.st_mode() & 0o111 == 0 {
+        let file = open(&root.path(path)?)?;
+        if file.metadata().ok()?.st_mode() & 0o111 == 0 {
             return None;
         }
         // BINPRM_BUF_SIZE: what the kernel looks at
         let mut line = Vec::new();
-        File::open(path).ok()?.take(256).read_to_end(&mut line).ok()?;
+        file.take(256).read_to_end(&mut line).ok()?;
         let rest = line.strip_prefix(b"#!")?;
         let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let start = rest.iter().position(|byte| !blank(byte))?;
@@ -128,16 +135,17 @@ impl Late {
 
     /// The inode that absolute `path` leads to now.
     pub fn inode(root: Root, path: &[u8]) -> Option<abi::Inode> {
-        let file = fs::metadata(OsStr::from_bytes(&root.path(path))).ok()?;
+        let path = root.path(path)?;
+        let file = fs::metadata(OsStr::from_bytes(&path)).ok()?;
         Some(abi::Inode {
             ino: file.st_ino(),
             ctime: file.st_ctime(),
             ctime_nsec: file.st_ctime_nsec() as u32,
-            dev: kernel_device(file.st_dev()),
+            dev: device::of(&path, file.st_dev()),
             mode: file.st_mode(),
             uid: file.st_uid(),
             gid: file.st_gid(),
-            rdev: kernel_device(file.st_rdev()),
+            rdev: device::kernel(file.st_rdev()),
             magic: 0,
             maybe_caps: 1,
         })
@@ -151,11 +159,19 @@ fn remember<V>(memory: &mut HashMap<Identity, V>, identity: Identity, value: V) 
     memory.insert(identity, value);
 }
 
+/// Opens a regular file to read, without ever waiting: the path was chosen by an audited task, which may have put a FIFO there
+/// or hold a lease on the file.
+fn open(path: &[u8]) -> Option<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(OsStr::from_bytes(path)).ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
+}
+
 fn found(path: &[u8]) -> Option<Identity> {
     let file = fs::metadata(OsStr::from_bytes(path)).ok()?;
     Some(Identity {
         ino: file.st_ino(),
-        dev: kernel_device(file.st_dev()),
+        dev: device::of(path, file.st_dev()),
         ctime: file.st_ctime(),
         ctime_nsec: file.st_ctime_nsec() as u32,
     })
@@ -191,7 +207,7 @@ fn parse_capabilities(value: &[u8]) -> FileCapabilities {
 /// The `PT_INTERP` segment of a 64- or 32-bit little-endian ELF file.
 fn read_interpreter(path: &[u8]) -> Option<Vec<u8>> {
     const PT_INTERP: u64 = 3;
-    let mut file = File::open(OsStr::from_bytes(path)).ok()?;
+    let mut file = open(path)?;
     let mut head = [0u8; 64];
     file.read_exact(&mut head).ok()?;
     if head[..4] != *b"\x7fELF" {

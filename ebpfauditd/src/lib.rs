@@ -7,6 +7,7 @@ pub mod clock;
 pub mod control;
 pub mod daemon;
 pub mod decode;
+pub mod device;
 pub mod enforcement;
 pub mod engine;
 pub mod execve;

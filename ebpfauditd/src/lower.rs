@@ -132,6 +132,15 @@ fn success(op: Op, wants_yes: bool) -> Test {
     }
 }
 
+/// Whether a task that is being born has what the condition asks for: it has no syscall yet, and the kernel never finds a
+/// program equal there (`audit_filter_task`).
+fn known_at_birth(condition: &Condition) -> bool {
+    let field = condition.field();
+    matches!(field, Field::Pid | Field::Pers | Field::SessionId | Field::Key)
+        || (field.is_user() && field != Field::ObjUid)
+        || (field.is_group() && field != Field::ObjGid)
+}
+
 #[derive(Default)]
 struct Builder {
     tables: Tables,
@@ -253,7 +262,11 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
         let mut mine = Vec::new();
         if ours || rule.list() == List::Exclude {
             for condition in rule.conditions() {
-                mine.extend(builder.tests(condition, &mut needs[index]));
+                if rule.list() == List::Task && !known_at_birth(condition) {
+                    mine.push(Test::constant(false));
+                } else {
+                    mine.extend(builder.tests(condition, &mut needs[index]));
+                }
             }
         }
         tests.push(mine);

@@ -79,6 +79,9 @@ struct ea_event {
 	u64 args[4]; /* raw argument registers */
 	s64 exit;    /* return value as audit prints it */
 	u64 exe_ino;
+	u64 root_ino; /* the task's root directory */
+	u32 root_dev;
+	u32 pad;
 	u32 exe_dev;  /* kernel's internal dev_t: major << 20 | minor */
 	u32 success;  /* 1 or 0 */
 	u32 has_exit; /* 0: the syscall does not return (exit, exit_group) */

@@ -68,6 +68,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	u32 i_rdev;
+	void *i_private;
 	s64 i_ctime_sec;
 	u32 i_ctime_nsec;
 };
@@ -245,6 +246,7 @@ struct unix_sock {
 #define S_NOSEC               (1 << 12)
 #define PF_KTHREAD            0x00200000
 #define AF_UNIX               1
+#define SOCKADDR_UN_SIZE      110
 #define MAP_ANONYMOUS         0x20
 #define PTRACE_ATTACH         16
 #define PTRACE_SEIZE          0x4206
@@ -255,6 +257,7 @@ struct unix_sock {
 #define ENOIOCTLCMD           515
 #define EINTR                 4
 #define ENOSYS                38
+#define PID_FS_MAGIC          0x50494446
 #define EBADF                 9
 #define ENOTSOCK              88
 #define EPERM                 1

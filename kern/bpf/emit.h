@@ -63,9 +63,11 @@ static __always_inline void emit__user_bytes(struct ea_frame *frame, u32 type, u
 	barrier_var(len);
 	if (len > max || bpf_probe_read_user(to, len, from)) {
 		emit__unread();
-		return;
+		/* the bytes are zero now; who reads counts on the arguments' length */
+		if (type != EA_ITEM_ARGUMENTS)
+			return;
 	}
-	emit__end(frame, len);
+	emit__end(frame, len & 0xffff);
 }
 
 /* A name: an inode's data (0: none known) and a text from user memory (0: none). */

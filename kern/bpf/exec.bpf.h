@@ -12,15 +12,12 @@ static __always_inline void exec__directory(struct task_struct *task, struct ea_
 					    u32 arch_index)
 {
 	struct ea_entry *entry;
-	u32 nr = state->nr;
 	u64 file;
-	u32 key;
 
 	state->directory = 0;
-	if (nr >= EA_SYSCALLS || (s32)state->args[0] < 0)
+	if ((s32)state->args[0] < 0)
 		return;
-	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + nr;
-	entry = bpf_map_lookup_elem(&ea_index, &key);
+	entry = maps__entry(ea_config.generation, arch_index, state->nr);
 	if (!entry || entry->family != EA_FAMILY_EXECVEAT)
 		return;
 	file = task__file(task, (u32)state->args[0]);

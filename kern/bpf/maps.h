@@ -114,6 +114,19 @@ static __always_inline struct ea_frame *maps__frame(u32 which)
 	return bpf_map_lookup_elem(&ea_frames, &which);
 }
 
+/* What the rules of a generation say of a syscall; NULL: nothing. */
+static __always_inline struct ea_entry *maps__entry(u32 generation, u32 arch_index, u64 nr)
+{
+	struct ea_entry *entry;
+	u32 key;
+
+	if (nr >= EA_SYSCALLS)
+		return NULL;
+	key = ((generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + (u32)nr;
+	entry = bpf_map_lookup_elem(&ea_index, &key);
+	return entry && entry->first ? entry : NULL;
+}
+
 static __always_inline struct ea_counters *maps__counters(void)
 {
 	u32 zero = 0;

@@ -87,9 +87,13 @@ static __always_inline void net__locate(struct ea_event *head, u64 arg4, u64 arg
 	}
 	if (!address->at)
 		address->len = 0;
-	/* move_addr_to_kernel refuses longer ones before audit sees them */
+	/* move_addr_to_kernel refuses longer ones before audit sees them; __copy_msghdr cuts them
+	 */
 	if (address->len > EA_SOCKADDR_MAX)
-		address->len = 0;
+		address->len =
+		    head->family == EA_FAMILY_SENDMSG || head->family == EA_FAMILY_SENDMMSG
+			? EA_SOCKADDR_MAX
+			: 0;
 }
 
 /* Finds the address, and its family for the filter. */
@@ -100,7 +104,10 @@ __noinline int net__find(u32 which, u32 compat)
 	u16 family = 0;
 
 	/* a descriptor that is none, or no socket, is refused before the address is looked at */
-	if (!frame || frame->head.exit == -EBADF || frame->head.exit == -ENOTSOCK)
+	if (!frame || frame->head.exit == -EBADF)
+		return 0;
+	/* connect alone copies the address in between */
+	if (frame->head.exit == -ENOTSOCK && frame->head.family != EA_FAMILY_ADDRESS_IN)
 		return 0;
 	net__locate(&frame->head, frame->arg4, frame->arg5, compat, &address);
 	frame->address = address.at;
@@ -129,6 +136,7 @@ __noinline int net__emit(u32 which)
 	u64 file, sk = 0, dentry = 0, inode = 0, parent = 0;
 	u64 at;
 	u32 family;
+	u16 domain = 0;
 	u8 first = 0;
 
 	if (!frame || !frame->address_len)
@@ -137,18 +145,23 @@ __noinline int net__emit(u32 which)
 	at = frame->address;
 	emit__user_bytes(frame, EA_ITEM_SOCKADDR, 0, (void *)at, frame->address_len,
 			 EA_SOCKADDR_MAX);
-	if (frame->address_out || frame->head.saddr_fam != AF_UNIX || frame->address_len <= 2)
+	if (frame->address_out || frame->head.saddr_fam != AF_UNIX || frame->address_len <= 2 ||
+	    frame->address_len > SOCKADDR_UN_SIZE || frame->head.exit == -ENOTSOCK)
 		return 0;
 	/* An abstract name begins with a NUL and names no file. */
 	if (bpf_probe_read_user(&first, 1, (void *)(at + 2)) || !first)
 		return 0;
+	file = task__file(task, (u32)frame->head.args[0]);
+	if (file)
+		READ(socket, (struct file *)file, private_data);
+	if (socket)
+		READ(sk, socket, sk);
+	if (sk)
+		READ(domain, (struct sock *)sk, __sk_common.skc_family);
+	if (domain != AF_UNIX)
+		return 0;
 	if (frame->head.success && (family == EA_FAMILY_ADDRESS_IN || family == EA_FAMILY_BIND)) {
-		file = task__file(task, (u32)frame->head.args[0]);
-		if (file)
-			READ(socket, (struct file *)file, private_data);
-		if (socket)
-			READ(sk, socket, sk);
-		if (sk && family == EA_FAMILY_ADDRESS_IN)
+		if (family == EA_FAMILY_ADDRESS_IN)
 			READ(sk, (struct unix_sock *)sk, peer);
 		if (sk)
 			dentry = net__unix_dentry(sk);

@@ -15,6 +15,8 @@ struct ea_walk {
 	u64 root_mount;
 	u32 start;
 	u32 cut;
+	u32 pseudo; /* of a mount that nobody sees: simple_dname */
+	u32 pad;
 };
 
 static __always_inline u64 path__mount(u64 vfsmount)
@@ -44,11 +46,13 @@ static long path__step(u32 round, struct ea_walk *walk)
 		return 0;
 	}
 	READ(parent, dentry, d_parent);
-	if (!parent || parent == walk->dentry)
+	if (!parent || (parent == walk->dentry && round))
 		return 1;
+	/* a file without a directory, such as a memfd: its name is all there is */
+	walk->pseudo = parent == walk->dentry;
 	READ(name, dentry, d_name.name);
 	at = frame->used;
-	if (at > EA_BUFFER - EA_NAME_MAX || at - walk->start > EA_PATH_MAX - EA_NAME_MAX) {
+	if (at > EA_BUFFER - EA_NAME_MAX || at - walk->start >= EA_PATH_MAX) {
 		walk->cut = 1;
 		return 1;
 	}
@@ -56,7 +60,7 @@ static long path__step(u32 round, struct ea_walk *walk)
 	if (length > 0)
 		frame->used = at + (u32)length;
 	walk->dentry = parent;
-	return 0;
+	return walk->pseudo;
 }
 
 /* Adds EA_ITEM_EXE, EA_ITEM_CWD or EA_ITEM_DIRECTORY: a path of the running task. */
@@ -120,7 +124,7 @@ __noinline int path__emit(u32 which, u32 type)
 	/* d_unlinked(): unhashed, and not a root */
 	READ(pprev, (struct dentry *)dentry, d_hash.pprev);
 	READ(parent, (struct dentry *)dentry, d_parent);
-	if (!pprev && parent != dentry)
+	if (walk.pseudo || (!pprev && parent != dentry))
 		item->flags |= EA_PATH_DELETED;
 	frame->used = (frame->used + 7) & ~7u;
 	return 0;

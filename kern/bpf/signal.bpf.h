@@ -17,7 +17,7 @@ int ea_signal(u64 *ctx)
 	struct ea_entry *entry;
 	struct ea_task *state;
 	struct pt_regs *regs;
-	u32 key, arch_index, at, nr;
+	u32 arch_index, at;
 	int code = 1;
 
 	if (!ea_config.enabled)
@@ -30,14 +30,9 @@ int ea_signal(u64 *ctx)
 		return 0;
 	regs = bpf_task_pt_regs(task);
 	arch_index = task__arch_index(task);
-	nr = (u32)regs->orig_ax;
-	if (nr >= EA_SYSCALLS)
-		return 0;
-	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + nr;
-	entry = bpf_map_lookup_elem(&ea_index, &key);
-	if (!entry || !entry->first ||
-	    (entry->family != EA_FAMILY_KILL && entry->family != EA_FAMILY_TGKILL &&
-	     entry->family != EA_FAMILY_PIDFD_SIGNAL))
+	entry = maps__entry(ea_config.generation, arch_index, regs->orig_ax);
+	if (!entry || (entry->family != EA_FAMILY_KILL && entry->family != EA_FAMILY_TGKILL &&
+		       entry->family != EA_FAMILY_PIDFD_SIGNAL))
 		return 0;
 	state = maps__task_or_new(task);
 	if (!state)
@@ -58,11 +53,17 @@ int ea_signal(u64 *ctx)
 
 __noinline int signal__lookup(u32 which, u32 id)
 {
-	struct task_struct *target = task__by_vpid(bpf_get_current_task_btf(), id);
 	struct ea_frame *frame = maps__frame(which);
+	struct task_struct *target;
 	u8 *to;
 
-	if (!target || !frame)
+	if (!frame)
+		return 0;
+	if (frame->head.family == EA_FAMILY_PIDFD_SIGNAL)
+		target = task__by_pidfd(bpf_get_current_task_btf(), id);
+	else
+		target = task__by_vpid(bpf_get_current_task_btf(), id);
+	if (!target)
 		return 0;
 	to = emit__begin(frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
 	if (!to)

@@ -187,6 +187,26 @@ __noinline int syscall__emit_task(u32 which)
 	return 0;
 }
 
+/* Late lookups must begin where the task's own would. */
+static __always_inline void syscall__root(struct task_struct *task, struct ea_event *head)
+{
+	struct fs_struct *fs = task->fs;
+	struct super_block *sb = NULL;
+	struct dentry *dentry = NULL;
+	struct inode *inode = NULL;
+
+	head->root_ino = 0;
+	head->root_dev = 0;
+	head->pad = 0;
+	if (!fs)
+		return;
+	READ(dentry, fs, root.dentry);
+	READ(inode, dentry, d_inode);
+	READ(head->root_ino, inode, i_ino);
+	READ(sb, inode, i_sb);
+	READ(head->root_dev, sb, s_dev);
+}
+
 static __always_inline u32 syscall__mount_namespace(struct task_struct *task)
 {
 	struct nsproxy *nsproxy = task->nsproxy;
@@ -216,11 +236,10 @@ static __always_inline void syscall__gather(struct ea_event *head, struct task_s
  * Judges an event whose syscall facts are in the frame's head, and begins it when a rule wants it.
  * 1: it is to be emitted; it has its number.
  */
-__noinline int syscall__judge(u32 which, u32 first, u32 needs)
+__noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct ea_frame *frame = maps__frame(which);
-	u32 generation = ea_config.generation & 1;
 	struct ea_counters *counters;
 	struct ea_event *head;
 
@@ -236,7 +255,7 @@ __noinline int syscall__judge(u32 which, u32 first, u32 needs)
 	syscall__gather(head, task, ~needs);
 	head->rule = frame->rule;
 	head->excluded = 0;
-	if (ea_config.flags[generation] & EA_CONFIG_EXCLUDES) {
+	if (ea_config.flags[generation & 1] & EA_CONFIG_EXCLUDES) {
 		filter__exclude(which, generation);
 		if (head->excluded & (1u << EA_RECORD_SYSCALL))
 			return 0;
@@ -250,19 +269,21 @@ __noinline int syscall__judge(u32 which, u32 first, u32 needs)
 		head->time = bpf_ktime_get_ns();
 	head->cpu = bpf_get_smp_processor_id();
 	head->seq = ++counters->produced;
-	head->generation = ea_config.generation;
+	head->generation = generation;
 	head->args_len = 0;
 	head->msgtype = 0;
 	head->mnt_ns = syscall__mount_namespace(task);
+	syscall__root(task, head);
 	frame->used = 0;
 	frame->overflow = 0;
 	return 1;
 }
 
-static __noinline int syscall__record(struct task_struct *task, struct pt_regs *regs,
-				      struct ea_entry *entry, u32 arch_index, s64 value)
+static __noinline int syscall__record(struct pt_regs *regs, struct ea_entry *entry, u32 arch_index,
+				      u32 generation, s64 value)
 {
 	struct ea_frame *frame = maps__frame(EA_FRAME_SYSCALL);
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct ea_task *state = NULL;
 	struct ea_counters *counters;
 	u32 family = entry->family;
@@ -304,21 +325,14 @@ static __noinline int syscall__record(struct task_struct *task, struct pt_regs *
 			 * The registers now look as after an execve of the new program's ABI
 			 * (set_personality_64bit), whatever call it was.
 			 */
-			u32 was = state->arch == AUDIT_ARCH_I386;
-			u32 nr = state->nr;
-			u32 key;
-
-			if (nr >= EA_SYSCALLS)
-				goto done;
-			key = ((ea_config.generation & 1) * EA_ARCHES + was) * EA_SYSCALLS + nr;
-			entry = bpf_map_lookup_elem(&ea_index, &key);
-			if (!entry || !entry->first)
+			entry = maps__entry(generation, state->arch == AUDIT_ARCH_I386, state->nr);
+			if (!entry)
 				goto done;
 			family = entry->family;
 			head->family = family;
 			head->time = state->time;
 			head->arch = state->arch;
-			head->nr = nr;
+			head->nr = state->nr;
 			bpf_probe_read_kernel(head->args, sizeof(head->args), state->args);
 		}
 		break;
@@ -333,14 +347,14 @@ static __noinline int syscall__record(struct task_struct *task, struct pt_regs *
 			net__find(EA_FRAME_SYSCALL, arch_index);
 		break;
 	}
-	if (!(ea_config.flags[ea_config.generation & 1] & EA_CONFIG_TASK_RULES))
+	if (!(ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES))
 		goto judge;
 	if (!state)
 		state = maps__task(task);
 	if (state && state->disposition == EA_TASK_NEVER)
 		goto done;
 judge:
-	if (!syscall__judge(EA_FRAME_SYSCALL, entry->first, entry->needs))
+	if (!syscall__judge(EA_FRAME_SYSCALL, generation, entry->first, entry->needs))
 		goto done;
 	syscall__emit_task(EA_FRAME_SYSCALL);
 	if (family == EA_FAMILY_EXEC || family == EA_FAMILY_EXECVEAT) {
@@ -374,19 +388,17 @@ SEC("tp_btf/sys_exit")
 int ea_sys_exit(u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	struct task_struct *task = bpf_get_current_task_btf();
-	u32 arch_index = task__arch_index(task);
-	u64 nr = regs->orig_ax;
+	u32 arch_index = task__arch_index(bpf_get_current_task_btf());
+	/* read once: a change of rules in between must not mix two generations' tables */
+	u32 generation = ea_config.generation;
 	struct ea_entry *entry;
-	u32 key;
 
-	if (!ea_config.enabled || nr >= EA_SYSCALLS)
+	if (!ea_config.enabled)
 		return 0;
-	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + (u32)nr;
-	entry = bpf_map_lookup_elem(&ea_index, &key);
-	if (!entry || !entry->first)
+	entry = maps__entry(generation, arch_index, regs->orig_ax);
+	if (!entry)
 		return 0;
-	return syscall__record(task, regs, entry, arch_index, (s64)ctx[1]);
+	return syscall__record(regs, entry, arch_index, generation, (s64)ctx[1]);
 }
 
 /*
@@ -397,26 +409,28 @@ SEC("tp_btf/sched_process_exit")
 int ea_exit(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	u32 arch_index = task__arch_index(task);
+	u32 generation = ea_config.generation;
+	/*
+	 * Only kernels that pass this argument (6.16 and later) come here while the task still has
+	 * its memory. On others the program does not load, and rules for exit go to the kernel's
+	 * audit.
+	 */
+	u64 group_dead = ctx[1];
 	struct ea_counters *counters;
 	struct ea_entry *entry;
 	struct ea_frame *frame;
 	struct ea_task *state;
 	struct pt_regs *regs;
-	u32 key, arch_index;
-	u64 nr;
 
-	if (!ea_config.enabled || task->tgid == ea_config.daemon)
+	barrier_var(group_dead);
+	if (!ea_config.enabled || task->tgid == ea_config.daemon || (task->flags & PF_KTHREAD))
 		return 0;
 	regs = bpf_task_pt_regs(task);
-	nr = regs->orig_ax;
-	if (nr >= EA_SYSCALLS || (task->flags & PF_KTHREAD))
+	entry = maps__entry(generation, arch_index, regs->orig_ax);
+	if (!entry || entry->family != EA_FAMILY_EXIT)
 		return 0;
-	arch_index = task__arch_index(task);
-	key = ((ea_config.generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + (u32)nr;
-	entry = bpf_map_lookup_elem(&ea_index, &key);
-	if (!entry || !entry->first || entry->family != EA_FAMILY_EXIT)
-		return 0;
-	if (ea_config.flags[ea_config.generation & 1] & EA_CONFIG_TASK_RULES) {
+	if (ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES) {
 		state = maps__task(task);
 		if (state && state->disposition == EA_TASK_NEVER)
 			return 0;
@@ -427,13 +441,13 @@ int ea_exit(u64 *ctx)
 	frame->head.family = entry->family;
 	frame->head.time = 0;
 	frame->head.arch = task__arch(arch_index);
-	frame->head.nr = (u32)nr;
+	frame->head.nr = (u32)regs->orig_ax;
 	frame->head.exit = 0;
 	frame->head.success = 0;
 	frame->head.has_exit = 0;
 	frame->head.saddr_fam = EA_NO_FAMILY;
 	task__args(regs, arch_index, frame->head.args);
-	if (!syscall__judge(EA_FRAME_EXIT, entry->first, entry->needs))
+	if (!syscall__judge(EA_FRAME_EXIT, generation, entry->first, entry->needs))
 		return 0;
 	syscall__emit_task(EA_FRAME_EXIT);
 	counters = maps__counters();

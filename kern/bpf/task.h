@@ -113,6 +113,17 @@ static __always_inline void task__target(struct task_struct *task, struct ea_tar
 	READ(target->comm, task, comm);
 }
 
+/* pid_task(pid, PIDTYPE_PID) */
+static __always_inline struct task_struct *task__of_pid(u64 pid)
+{
+	u64 first = 0;
+
+	READ(first, (struct pid *)pid, tasks[0].first);
+	if (!first)
+		return NULL;
+	return (struct task_struct *)(first - field_offset(struct task_struct, pid_links));
+}
+
 /*
  * find_task_by_vpid: the pid namespace's idr is an xarray. An entry whose low bits are 10 is a node
  * (include/linux/xarray.h xa_to_node).
@@ -122,7 +133,6 @@ static __always_inline struct task_struct *task__by_vpid(struct task_struct *cur
 	struct pid *self = current->thread_pid;
 	struct pid_namespace *ns = NULL;
 	u64 entry = 0;
-	u64 first = 0;
 	u32 level = 0;
 
 	if (!self)
@@ -157,10 +167,7 @@ static __always_inline struct task_struct *task__by_vpid(struct task_struct *cur
 	}
 	if (!entry || (entry & 3))
 		return NULL;
-	READ(first, (struct pid *)entry, tasks[0].first);
-	if (!first)
-		return NULL;
-	return (struct task_struct *)(first - field_offset(struct task_struct, pid_links));
+	return task__of_pid(entry);
 }
 
 /* The open file behind a descriptor; 0: none. */
@@ -181,6 +188,26 @@ static __always_inline u64 task__file(struct task_struct *task, u32 fd)
 	READ(table, fdt, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), (void *)table + (u64)fd * 8);
 	return file;
+}
+
+/* Whom a pidfd stands for; pidfs (6.9 and later) keeps the pid in the inode. */
+static __always_inline struct task_struct *task__by_pidfd(struct task_struct *current, u32 fd)
+{
+	u64 file = task__file(current, fd);
+	struct super_block *sb = NULL;
+	struct inode *inode = NULL;
+	unsigned long magic = 0;
+	u64 pid = 0;
+
+	if (!file)
+		return NULL;
+	READ(inode, (struct file *)file, f_inode);
+	READ(sb, inode, i_sb);
+	READ(magic, sb, s_magic);
+	if (magic != PID_FS_MAGIC)
+		return NULL;
+	READ(pid, inode, i_private);
+	return pid ? task__of_pid(pid) : NULL;
 }
 
 #endif

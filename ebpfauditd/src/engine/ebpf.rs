@@ -8,6 +8,8 @@ use std::os::linux::fs::MetadataExt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use audit_rules::Rule;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
@@ -18,6 +20,7 @@ use kern::abi;
 use kern::hooks::{HOOKS, Hook, TRAMPOLINE_PROBE};
 
 use crate::decode::Decoder;
+use crate::device;
 use crate::family::{ARCHES, Services};
 use crate::lower::{LowerError, Tables, lower};
 use crate::plan::{Offer, Plan};
@@ -30,6 +33,9 @@ pub use generation::{Generation, Generations};
 pub use source::RingSource;
 use value::{ConfigValue, CountersValue, EntryValue, ExeValue, StepValue};
 
+/// Least time between two switches of generations, a thousand times what a program needs: the tables that are filled next may have
+/// been in use until the last switch.
+const GRACE: Duration = Duration::from_millis(5);
 /// The smallest ring: one page.
 const SMALLEST_RING: u32 = 4096;
 /// Default size of the ring, bytes: at 200 000 events a second of 400 bytes each, 50 ms of a consumer that stands still.
@@ -115,6 +121,7 @@ pub struct Engine {
     config: abi::Config,
     index: Vec<Vec<abi::Entry>>,
     exes: Vec<Vec<u8>>,
+    switched: Option<Instant>,
     generations: Arc<Generations>,
     services: Services,
 }
@@ -247,10 +254,19 @@ impl Engine {
             config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
             index: vec![vec![abi::Entry::default(); ARCHES.len() * abi::SYSCALLS]; abi::GENERATIONS],
             exes: Vec::new(),
+            switched: None,
             generations,
             services: Services::new(offer.modules),
         };
         Ok((engine, source))
+    }
+
+    /// Waits until no program can still be at work with the tables that are filled next: a run takes microseconds, and cannot be
+    /// preempted.
+    fn let_programs_end(&self) {
+        if let Some(left) = self.switched.and_then(|at| GRACE.checked_sub(at.elapsed())) {
+            thread::sleep(left);
+        }
     }
 
     /// Makes the filter that `plan` gives to this engine the live one. On an error the old filter stays as it was.
@@ -259,6 +275,7 @@ impl Engine {
         let wanted = plan.hooks();
         let new: Vec<Hook> =
             wanted.iter().copied().filter(|hook| !self.attached.contains_key(hook)).collect();
+        self.let_programs_end();
         self.fill(&tables)?;
         for (done, &hook) in new.iter().enumerate() {
             if let Err(error) = self.attach(hook) {
@@ -402,6 +419,7 @@ impl Engine {
         self.config.generation = next;
         self.write_config().inspect_err(|_| self.config = before)?;
         self.exes = tables.exes;
+        self.switched = Some(Instant::now());
         Ok(())
     }
 
@@ -416,16 +434,9 @@ impl Engine {
 fn identity(path: &[u8]) -> abi::Exe {
     fs::metadata(std::ffi::OsStr::from_bytes(path)).map_or(abi::Exe::default(), |file| abi::Exe {
         ino: file.st_ino(),
-        dev: kernel_device(file.st_dev()),
+        dev: device::of(path, file.st_dev()),
         present: 1,
     })
-}
-
-/// `dev_t` as the kernel keeps it (20 bits of minor), from the one that stat gives.
-pub fn kernel_device(device: u64) -> u32 {
-    let major = nix::sys::stat::major(device);
-    let minor = nix::sys::stat::minor(device);
-    (major << 20 | minor) as u32
 }
 
 /// Loads the smallest program that needs a trampoline.

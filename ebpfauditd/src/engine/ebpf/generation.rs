@@ -12,8 +12,9 @@ pub struct Generation {
     pub hidden_filesystems: Vec<u32>,
 }
 
-/// Generations that may still be in the ring. Events of the last two can be; a few more cost nothing.
-const REMEMBERED: usize = 8;
+/// Generations that are remembered. Events of as many may wait in the ring when the recorder cannot keep up and rules are added one
+/// by one; what is older has its key printed as `(null)`.
+const REMEMBERED: usize = 256;
 
 /// The rules of recent generations, shared between the engine and the recorder's source.
 #[derive(Debug, Default)]
