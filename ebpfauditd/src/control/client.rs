@@ -24,7 +24,7 @@ const UNSET: u32 = u32::MAX;
 pub struct Limits {
     /// The only user who may ask.
     pub user: u32,
-    /// Clients at one time.
+    /// Clients served at one time; more wait until one of them leaves.
     pub clients: usize,
     /// Time to send a request, counted from the connection or the last answer; and time to take an answer.
     pub time: Duration,
@@ -38,7 +38,7 @@ impl Default for Limits {
 }
 
 /// The end frame of an answer that is nothing but a refusal, to no request in particular.
-pub(super) fn refusal(errno: Errno) -> Vec<u8> {
+fn refusal(errno: Errno) -> Vec<u8> {
     Reply::refused(errno).encode(0)
 }
 

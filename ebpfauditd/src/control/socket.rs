@@ -4,12 +4,10 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use nix::errno::Errno;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::AbortHandle;
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::client::{self, Limits};
 use super::{Request, Requests};
@@ -74,9 +72,13 @@ impl Drop for Server {
 
 /// Accepts clients until the task is aborted; the clients' tasks end with it, because they belong to its set.
 async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>, limits: Limits) {
-    let places = Arc::new(Semaphore::new(limits.clients));
-    let mut clients = tokio::task::JoinSet::new();
+    let mut clients = JoinSet::new();
     loop {
+        if clients.len() >= limits.clients {
+            // Nobody is turned away: who comes now waits in the socket's own queue, as a program waits for the kernel.
+            clients.join_next().await;
+            continue;
+        }
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
@@ -88,21 +90,7 @@ async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>, limits:
             },
             Some(_) = clients.join_next() => continue,
         };
-        match Arc::clone(&places).try_acquire_owned() {
-            Ok(place) => {
-                let requests = requests.clone();
-                clients.spawn(async move {
-                    client::serve(stream, &requests, limits).await;
-                    drop(place);
-                });
-            }
-            Err(_) => turn_away(&stream),
-        }
+        let requests = requests.clone();
+        clients.spawn(async move { client::serve(stream, &requests, limits).await });
     }
-}
-
-/// There are too many clients: says so if it can be said at once, and closes.
-fn turn_away(stream: &UnixStream) {
-    log::warn!("too many clients on the control socket");
-    let _ = stream.try_write(&client::refusal(Errno::EBUSY));
 }

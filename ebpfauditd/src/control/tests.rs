@@ -186,21 +186,29 @@ fn a_client_that_takes_no_answer_is_closed() {
 }
 
 #[test]
-fn too_many_clients_are_turned_away() {
+fn clients_beyond_the_limit_wait_until_another_leaves() {
     let ((), echo) = with_server(Limits { clients: 3, ..limits() }, |path| {
         let mut inside: Vec<_> = (0..3).map(|_| ControlSocket::connect(&path).unwrap()).collect();
         for client in &mut inside {
             assert_eq!(client.status().unwrap(), STATUS);
         }
-        let outside = UnixStream::connect(&path).unwrap();
-        assert_eq!(last_words(&outside), Some(Errno::EBUSY));
+        let (answered, answers) = std::sync::mpsc::channel();
+        let outside: Vec<_> = (0..50)
+            .map(|_| {
+                let (path, answered) = (path.clone(), answered.clone());
+                std::thread::spawn(move || {
+                    let status = ControlSocket::connect(&path).unwrap().status();
+                    answered.send(status.map_err(|error| error.to_string())).unwrap();
+                })
+            })
+            .collect();
+        assert!(answers.recv_timeout(Duration::from_millis(200)).is_err(), "all places are taken");
         inside.clear();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while ControlSocket::connect(&path).unwrap().status().is_err() {
-            assert!(Instant::now() < deadline);
+        for _ in &outside {
+            assert_eq!(answers.recv_timeout(Duration::from_secs(5)).unwrap(), Ok(STATUS));
         }
     });
-    assert_eq!(echo.requests, 4);
+    assert_eq!(echo.requests, 53);
 }
 
 #[test]
