@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
+use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -70,9 +71,41 @@ const TAKEN: [(Signal, Request); 6] = [
     (Signal::SIGCONT, Request::Report),
 ];
 
+/// Signals without a meaning for the daemon whose default is not to be changed: those that cannot be; those by which a fault
+/// of ours ends us at once and leaves a core; and SIGCHLD, whose default is to do nothing, where to ignore it would change
+/// what `wait` does.
+const LEFT: [Signal; 10] = [
+    Signal::SIGKILL,
+    Signal::SIGSTOP,
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGILL,
+    Signal::SIGFPE,
+    Signal::SIGABRT,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+    Signal::SIGCHLD,
+];
+
+/// Ignores every signal that means nothing to the daemon, as auditd does: their default is mostly to end the process, which
+/// would leave the kernel's audit as we have set it.
+fn ignore_others() {
+    for number in 1..=libc::SIGRTMAX() {
+        let named = |signal: &Signal| *signal as i32 == number;
+        if LEFT.iter().any(named) || TAKEN.iter().any(|(signal, _)| named(signal)) {
+            continue;
+        }
+        // SAFETY: a disposition that runs no code of ours. The few numbers that the C library keeps for itself are refused by
+        // it, which is no fault.
+        unsafe { libc::signal(number, libc::SIG_IGN) };
+    }
+}
+
 impl Signals {
-    /// Blocks the signals. Must come before the first thread: threads inherit the mask.
+    /// Blocks the signals, and ignores those that the daemon has no use for. Must come before the first thread: threads
+    /// inherit the mask.
     pub fn block() -> io::Result<Self> {
+        ignore_others();
         let mut mask = SigSet::empty();
         for (signal, _) in TAKEN {
             mask.add(signal);
@@ -118,6 +151,26 @@ mod tests {
         assert_eq!(request, Request::Rotate);
         assert_eq!(sender, Subject::ourselves());
         assert_eq!(signals.next().unwrap(), None);
+    }
+
+    #[test]
+    fn what_means_nothing_does_nothing() {
+        let signals = Signals::block().unwrap();
+        let nameless = [libc::SIGRTMIN(), libc::SIGRTMAX()];
+        for signal in [Signal::SIGALRM, Signal::SIGIO, Signal::SIGQUIT, Signal::SIGXCPU, Signal::SIGTSTP] {
+            nix::sys::signal::raise(signal).unwrap();
+        }
+        for number in nameless {
+            // SAFETY: it takes a number only.
+            assert_eq!(unsafe { libc::raise(number) }, 0);
+        }
+        assert_eq!(signals.next().unwrap(), None);
+        let ignored = fs::read_to_string("/proc/self/status").unwrap();
+        let ignored = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+        let ignored = u64::from_str_radix(ignored, 16).unwrap();
+        for signal in LEFT {
+            assert_eq!(ignored & 1 << (signal as i32 - 1), 0, "{signal}");
+        }
     }
 
     #[test]
