@@ -8,7 +8,8 @@ use ebpfauditd::{daemon, exit, messages};
 
 fn main() -> ExitCode {
     messages::install();
-    let options = match Options::parse(std::env::args_os().skip(1)) {
+    let parsed = Options::parse(std::env::args_os().skip(1)).map_err(|error| error.to_string());
+    let options = match parsed.and_then(Options::absolute) {
         Ok(options) => options,
         Err(error) => {
             eprintln!("ebpfauditd: {error}\n{USAGE}");

@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where auditd's configuration lies unless `-c` says otherwise.
 pub const CONFIG_DIR: &str = "/etc/audit";
@@ -206,6 +206,22 @@ impl Options {
         Ok(options)
     }
 
+    /// The same with both directories as absolute paths, so that they mean the same after the daemon has gone to `/`. The
+    /// file system is asked for nothing but the working directory.
+    ///
+    /// # Errors
+    /// No working directory, or a directory's name is empty; the words say which.
+    pub fn absolute(self) -> Result<Self, String> {
+        let absolute = |option: &str, path: &Path| {
+            let failed = |error| format!("option '{option}': '{}': {error}", path.display());
+            // Collected anew for the slash at the end, with which a name would be followed if it is a symbolic link.
+            Ok::<PathBuf, String>(std::path::absolute(path).map_err(failed)?.components().collect())
+        };
+        let config_dir = absolute("--config_dir", &self.config_dir)?;
+        let run_dir = absolute("--run-dir", &self.run_dir)?;
+        Ok(Self { config_dir, run_dir, ..self })
+    }
+
     fn set(&mut self, long: &'static str, value: Vec<u8>) -> Result<(), UsageError> {
         match long {
             "--foreground" => (self.foreground, self.no_fork) = (true, true),
@@ -283,6 +299,18 @@ mod tests {
         assert!(options.no_fork && !options.foreground);
         assert_eq!(options.config_dir, PathBuf::from("/a"));
         assert_eq!(options.run_dir, PathBuf::from("/b"));
+    }
+
+    #[test]
+    fn directories_are_made_absolute_before_the_working_directory_changes() {
+        let here = std::env::current_dir().unwrap();
+        let options = parse(&["-c", "etc/", "--run-dir", "./run/."]).unwrap().absolute().unwrap();
+        assert_eq!(options.config_dir.as_os_str(), here.join("etc").as_os_str());
+        assert_eq!(options.run_dir.as_os_str(), here.join("run").as_os_str());
+        let options = Options::default();
+        assert_eq!(options.clone().absolute(), Ok(options));
+        let refused = parse(&["-c", ""]).unwrap().absolute().unwrap_err();
+        assert!(refused.starts_with("option '--config_dir': '': "), "{refused}");
     }
 
     #[test]

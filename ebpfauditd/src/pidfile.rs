@@ -1,8 +1,8 @@
 //! The run directory and the pid file, whose lock keeps a second daemon out.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -17,6 +17,9 @@ pub enum PidFileError {
     /// The directory can be neither made nor used.
     #[error("cannot use run directory {0}: {1}")]
     Directory(PathBuf, #[source] io::Error),
+    /// Others could put their files in the place of ours.
+    #[error("cannot use run directory {0}: {1}")]
+    Unsafe(PathBuf, &'static str),
     /// The pid file cannot be opened, locked or written.
     #[error("cannot write pid file {0}: {1}")]
     File(PathBuf, #[source] io::Error),
@@ -38,11 +41,15 @@ pub struct PidFile {
 }
 
 impl PidFile {
-    /// Makes the run directory (mode 0700: the control socket lies in it) and locks the pid file, which stays empty.
+    /// Makes the run directory (mode 0700: the control socket lies in it) and locks the pid file, which stays empty. A
+    /// directory that is there is used as it is, if it is root's alone.
     pub fn lock(directory: &Path) -> Result<Self, PidFileError> {
         let refused = |error| PidFileError::Directory(directory.to_owned(), error);
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(refused)?;
-        fs::set_permissions(directory, Permissions::from_mode(0o700)).map_err(refused)?;
+        // Not through a symbolic link, whose owner could lead us elsewhere.
+        if let Some(why) = distrusted(&fs::symlink_metadata(directory).map_err(refused)?) {
+            return Err(PidFileError::Unsafe(directory.to_owned(), why));
+        }
         let path = directory.join(NAME);
         loop {
             let file = OpenOptions::new()
@@ -99,8 +106,20 @@ impl Drop for PidFile {
     }
 }
 
+/// Why what is written into such a directory would not be safe there.
+fn distrusted(metadata: &fs::Metadata) -> Option<&'static str> {
+    if !metadata.is_dir() {
+        Some("it is not a directory itself")
+    } else if metadata.uid() != 0 {
+        Some("it isn't owned by root")
+    } else if metadata.mode() & 0o022 != 0 {
+        Some("others than its owner can write to it")
+    } else {
+        None
+    }
+}
+
 fn is_same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
     match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(ours), Ok(there)) => ours.dev() == there.dev() && ours.ino() == there.ino(),
         _ => false,
@@ -109,7 +128,34 @@ fn is_same_file(file: &File, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
     use super::*;
+
+    #[test]
+    fn a_directory_that_others_could_change_is_refused_and_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let run = directory.path().join("run");
+        fs::create_dir(&run).unwrap();
+        let set_mode = |mode| fs::set_permissions(&run, fs::Permissions::from_mode(mode)).unwrap();
+        let mode = || fs::metadata(&run).unwrap().mode() & 0o7777;
+        for bad in [0o1777, 0o775, 0o702] {
+            set_mode(bad);
+            let refused = PidFile::lock(&run).unwrap_err();
+            assert!(matches!(refused, PidFileError::Unsafe(..)), "{bad:o}: {refused}");
+            assert_eq!((mode(), fs::read_dir(&run).unwrap().count()), (bad, 0));
+        }
+        set_mode(0o755);
+        chown(&run, Some(65534), None).unwrap();
+        let refused = PidFile::lock(&run).unwrap_err().to_string();
+        assert!(refused.ends_with("/run: it isn't owned by root"), "{refused}");
+        chown(&run, Some(0), None).unwrap();
+        PidFile::lock(&run).unwrap();
+        assert_eq!(mode(), 0o755);
+        let link = directory.path().join("link");
+        symlink(&run, &link).unwrap();
+        assert!(matches!(PidFile::lock(&link), Err(PidFileError::Unsafe(..))));
+    }
 
     #[test]
     fn a_second_daemon_is_refused_and_told_the_pid_of_the_first() {

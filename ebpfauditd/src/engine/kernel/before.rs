@@ -84,7 +84,12 @@ impl BeforeFile {
     pub fn write(&self, before: &Before) -> io::Result<()> {
         let boot = fs::read_to_string(BOOT_ID)?;
         let new = self.0.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        // One that was left half written goes; one that comes back at once is not ours and is not written through.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
         file.write_all(&before.to_text(&boot))?;
         fs::rename(&new, &self.0)
     }
@@ -133,5 +138,17 @@ mod tests {
         file.remove();
         assert_eq!(file.read(), None);
         file.remove();
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_new_file_is_not_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let precious = directory.path().join("precious");
+        fs::write(&precious, "as it was").unwrap();
+        std::os::unix::fs::symlink(&precious, directory.path().join(NAME).with_extension("new")).unwrap();
+        let file = BeforeFile::in_directory(directory.path());
+        file.write(&example()).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "as it was");
+        assert_eq!(file.read(), Some(example()));
     }
 }
