@@ -36,7 +36,8 @@ pub(super) fn remove_excess(place: &Place, num_logs: u32) {
 
 /// Moves every log one place on: the current one, which is `file`, becomes `.1`. Afterwards there is no current one.
 ///
-/// The file stays open and may be written further: if a step fails, nothing is lost.
+/// The file stays open and may be written further: if a step fails, nothing is lost. If somebody else has moved or removed
+/// it there is nothing to move, and a new one can take its place as after a move of ours.
 pub(super) fn shift(place: &Place, file: &File, keep: Keep) -> Result<(), RotateError> {
     let last = match keep {
         Keep::Logs(logs) => logs.saturating_sub(1),
@@ -53,11 +54,13 @@ pub(super) fn shift(place: &Place, file: &File, keep: Keep) -> Result<(), Rotate
         }
     }
     let to = place.numbered(1);
-    fs::rename(&place.path, &to).map_err(|source| RotateError::Rename {
-        from: place.path.clone(),
-        to,
-        source,
-    })?;
+    match fs::rename(&place.path, &to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            log::warn!("{} was moved or removed by somebody else, beginning a new one", place.path.display());
+        }
+        Err(source) => return Err(RotateError::Rename { from: place.path.clone(), to, source }),
+    }
     // Only now: if it could not be moved it is still the current log.
     if let Err(error) = file.set_permissions(fs::Permissions::from_mode(place.rotated_mode())) {
         log::warn!("Couldn't change permissions while rotating log file ({error})");

@@ -198,6 +198,26 @@ fn rotation_on_demand() {
 }
 
 #[test]
+fn a_log_that_somebody_else_moved_or_removed_has_a_successor() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(directory.path());
+    settings.num_logs = 3;
+    let mut log = Log::open(&settings).unwrap();
+    log.write(b"a\n").unwrap();
+    fs::rename(&settings.log_file, directory.path().join("elsewhere")).unwrap();
+    log.write(b"b\n").unwrap();
+    log.rotate().unwrap();
+    log.write(b"c\n").unwrap();
+    assert_eq!(read(directory.path(), "elsewhere"), "a\nb\n");
+    assert_eq!(read(directory.path(), "audit.log"), "c\n");
+    fs::remove_file(&settings.log_file).unwrap();
+    log.rotate().unwrap();
+    log.write(b"d\n").unwrap();
+    assert_eq!(read(directory.path(), "audit.log"), "d\n");
+    assert_eq!(mode(&settings.log_file), 0o600);
+}
+
+#[test]
 fn logs_that_are_too_many_go_at_start() {
     let directory = tempfile::tempdir().unwrap();
     let mut settings = settings(directory.path());
