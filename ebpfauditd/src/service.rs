@@ -27,6 +27,9 @@ use crate::watchable;
 /// Longest wait at the end for records that the kernel still holds.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
 
+/// The reason under which lines count that the log could not take.
+const LOG: &str = "log";
+
 /// Everything that the main thread owns while the daemon runs.
 pub struct Service {
     options: Options,
@@ -233,7 +236,7 @@ impl Service {
         {
             lost.push(("kernel", count));
         }
-        lost.push(("log", self.recorder.counters().totals().lines.lost));
+        lost.push((LOG, self.recorder.counters().totals().lines.lost));
         lost
     }
 
@@ -383,10 +386,15 @@ impl Service {
         }
         self.say_losses();
         let missed = self.missed();
-        let lost = self.lost();
+        let mut lost = self.lost();
         let produced = self.produced();
         let Self { recorder, mut enforcement, .. } = self;
         let totals = recorder.stop(own_record::daemon_end(sender))?;
+        // What still waited for the log, or came last, may be lost only now; the log is the last place that would say so.
+        let late = settle_log(&mut lost, totals.lines.lost);
+        if late > 0 {
+            log::error!("{late} records could not be written to the log and are lost");
+        }
         if let Some(kernel) = enforcement.kernel() {
             kernel.restore();
         }
@@ -401,5 +409,26 @@ impl Service {
             .ebpf()
             .and_then(|engine| engine.counters().ok())
             .map_or(0, |counters| counters.produced)
+    }
+}
+
+/// Puts the last word on the lines that the log lost among the losses; gives how many came since the count there.
+fn settle_log(lost: &mut Lost, last: u64) -> u64 {
+    lost.iter_mut()
+        .filter(|(reason, _)| *reason == LOG)
+        .map(|(_, count)| last.saturating_sub(std::mem::replace(count, last)))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_log_loses_at_the_end_is_in_the_sum() {
+        let mut lost: Lost = vec![("kernel", 2), (LOG, 3)];
+        assert_eq!(settle_log(&mut lost, 10), 7);
+        assert_eq!(lost, [("kernel", 2), (LOG, 10)]);
+        assert_eq!(settle_log(&mut lost, 10), 0);
     }
 }
