@@ -15,8 +15,8 @@ pub const VERSION: u8 = 1;
 pub const HEADER_SIZE: usize = 8;
 /// Most bytes of a payload: a rule with 64 strings of `PATH_MAX` bytes fits.
 pub const MAX_PAYLOAD: usize = 272 << 10;
-/// Most bytes of a [`kind::BATCH`]: some 7000 rules.
-pub const MAX_BATCH: usize = 8 << 20;
+/// Most bytes of a [`kind::BATCH`]: some 60 000 rules, several times what the largest rule files have.
+pub const MAX_BATCH: usize = 64 << 20;
 
 /// What a frame is in the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ mod tests {
         assert!(out.is_empty());
         assert!(write(&mut out, Role::Request, kind::BATCH, &payload).is_ok());
         assert_eq!(
-            Header::decode([1, 0, 0x80, 0, 2, 0xeb, 1, 0]),
+            Header::decode([1, 0, 0, 4, 2, 0xeb, 1, 0]),
             Err(FrameError::TooLong { kind: kind::BATCH, length: MAX_BATCH + 1, limit: MAX_BATCH })
         );
         assert_eq!(Header::decode([0, 0, 0, 0, 0, 0, 2, 0]), Err(FrameError::Version(2)));
