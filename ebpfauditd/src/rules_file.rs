@@ -1,13 +1,14 @@
 //! `audit.rules`: read whole, checked whole, then made into a rule set; or refused whole, with every error named.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use audit_rules::{Command, Host, Position};
 use nix::errno::Errno;
+use nix::libc;
 
 use crate::ruleset::{Change, RuleSet, Setting};
 
@@ -56,7 +57,8 @@ impl Rules {
         let name = path.display().to_string();
         let unusable =
             |error: io::Error| RulesError::Unusable(format!("cannot read {}: {error}", path.display()));
-        let file = match File::open(path) {
+        // Not waiting for a writer, should it be a FIFO: that is refused below.
+        let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(RulesError::Missing(name)),
             Err(error) => return Err(unusable(error)),
@@ -277,6 +279,13 @@ mod tests {
         assert!(matches!(Rules::read(&path, &NoHost), Err(RulesError::Missing(_))));
         let said = Rules::read(directory.path(), &NoHost).unwrap_err().to_string();
         assert!(said.ends_with("is not a regular file"), "{said}");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let (done, said) = std::sync::mpsc::channel();
+        let fifo = path.clone();
+        std::thread::spawn(move || done.send(Rules::read(&fifo, &NoHost).unwrap_err().to_string()));
+        let said = said.recv_timeout(std::time::Duration::from_secs(5)).expect("nobody waits for a FIFO");
+        assert!(said.ends_with("is not a regular file"), "{said}");
+        std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "-D\n").unwrap();
         let mut mode = std::fs::metadata(&path).unwrap().permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o666);
