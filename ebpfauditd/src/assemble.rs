@@ -335,7 +335,8 @@ impl Assembler {
         let head = captured.head;
         if name.flags & abi::NAME_LOADER != 0 {
             let program = captured.names.iter().flatten().rfind(|name| name.inode.ino == head.exe_ino)?;
-            return self.late.interpreter(program.inode, self.root(head), &self.exe);
+            let root = self.root(head);
+            return self.late.interpreter(program.inode, name.inode, root, &self.exe, head.pid);
         }
         if let Some(interpreter) = captured.interpreter
             && number == 1

@@ -83,6 +83,7 @@ impl Root {
 pub struct Late {
     capabilities: HashMap<Identity, FileCapabilities>,
     interpreters: HashMap<Identity, Option<Vec<u8>>>,
+    loaders: HashMap<Identity, Vec<u8>>,
 }
 
 impl Late {
@@ -104,15 +105,33 @@ impl Late {
         capabilities
     }
 
-    /// The ELF interpreter that the program at `path` names, if it is still `inode`.
-    pub fn interpreter(&mut self, inode: &abi::Inode, root: Root, path: &[u8]) -> Option<Vec<u8>> {
+    /// The name by which the program `inode` asks for its ELF interpreter, `loader`. The program is looked for at `path` and, as
+    /// long as it runs, behind `/proc/PID/exe`, which also leads to programs that have no name any more. Failing that, the
+    /// name by which another program asked for the same interpreter.
+    pub fn interpreter(
+        &mut self,
+        inode: &abi::Inode,
+        loader: &abi::Inode,
+        root: Root,
+        path: &[u8],
+        pid: u32,
+    ) -> Option<Vec<u8>> {
         let identity = Identity::of(inode);
         if let Some(known) = self.interpreters.get(&identity) {
             return known.clone();
         }
-        let path = root.path(path).filter(|path| found(path) == Some(identity))?;
-        let interpreter = read_interpreter(&path);
+        let program = [root.path(path), Some(format!("/proc/{pid}/exe").into_bytes())]
+            .into_iter()
+            .flatten()
+            .find(|path| found(path) == Some(identity));
+        let Some(program) = program else {
+            return self.loaders.get(&Identity::of(loader)).cloned();
+        };
+        let interpreter = read_interpreter(&program);
         remember(&mut self.interpreters, identity, interpreter.clone());
+        if let Some(name) = &interpreter {
+            remember(&mut self.loaders, Identity::of(loader), name.clone());
+        }
         interpreter
     }
 

@@ -107,6 +107,17 @@ pub const CASES: &[Case] = &[
         let fd = open(&stage.file("true")?)?;
         at(stage, fd, c"", libc::AT_EMPTY_PATH)
     }),
+    Case::new("execveat-memory", &["-S execveat"], 1, |stage| {
+        let fd = syscall!(libc::SYS_memfd_create, c"program", 0)? as i32;
+        let program = std::fs::read("/bin/true")?;
+        std::io::Write::write_all(
+            &mut std::fs::File::options().write(true).open(format!("/proc/self/fd/{fd}"))?,
+            &program,
+        )?;
+        at(stage, fd, c"", libc::AT_EMPTY_PATH)
+    })
+    // the memory file's own
+    .ignoring(&[("PATH", "inode")]),
     Case::new("execveat-script", &["-S execveat"], 1, |stage| {
         let directory = stage.file("")?;
         let fd = syscall!(libc::SYS_openat, libc::AT_FDCWD, &directory, libc::O_RDONLY | libc::O_DIRECTORY)?

@@ -48,6 +48,18 @@ pub const CASES: &[Case] = &[
         let address = unix(stage.file("plain")?.as_bytes());
         connect_refused(stage, AF_UNIX, &address, Errno::ECONNREFUSED)
     }),
+    Case::new("connect-unix-from-inet", &["-S connect"], 1, |stage| {
+        let address = unix(stage.file("listener")?.as_bytes());
+        connect_refused(stage, AF_INET, &address, Errno::EAFNOSUPPORT)
+    }),
+    Case::new("connect-no-socket", &["-S connect"], 1, |stage| {
+        let fd = syscall!(libc::SYS_memfd_create, c"no socket", 0)?;
+        let address = inet(4711);
+        stage.begin()?;
+        let result = syscall!(libc::SYS_connect, fd, &address, address.len());
+        stage.end()?;
+        refused(result, Errno::ENOTSOCK)
+    }),
     Case::new("connect-unix-abstract", &["-S connect"], 1, |stage| {
         let address = unix(b"\0ebpfauditd-abstract");
         let _listener = listener(AF_UNIX, &address)?;

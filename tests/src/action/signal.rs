@@ -140,6 +140,15 @@ pub const CASES: &[Case] = &[
         bury(target)?;
         result.context("pidfd_send_signal").map(drop)
     }),
+    Case::new("pidfd_send_signal-zero", &["-S pidfd_send_signal"], 1, |stage| {
+        let target = victim()?;
+        let pidfd = syscall!(libc::SYS_pidfd_open, target, 0).context("pidfd_open")?;
+        stage.begin()?;
+        let result = syscall!(libc::SYS_pidfd_send_signal, pidfd, 0, 0, 0);
+        stage.end()?;
+        bury(target)?;
+        result.context("pidfd_send_signal").map(drop)
+    }),
     Case::new("pidfd_open", &["-S pidfd_open"], 1, |stage| {
         let own = std::process::id();
         stage.begin()?;
