@@ -413,10 +413,10 @@ impl Service {
 }
 
 /// Puts the last word on the lines that the log lost among the losses; gives how many came since the count there.
-fn settle_log(lost: &mut Lost, last: u64) -> u64 {
+fn settle_log(lost: &mut Lost, overall: u64) -> u64 {
     lost.iter_mut()
         .filter(|(reason, _)| *reason == LOG)
-        .map(|(_, count)| last.saturating_sub(std::mem::replace(count, last)))
+        .map(|(_, count)| overall.saturating_sub(std::mem::replace(count, overall)))
         .sum()
 }
 
