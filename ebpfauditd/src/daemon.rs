@@ -265,6 +265,8 @@ fn first_set(
     let mut changes = Vec::new();
     for bytes in kernel.map_or(&[][..], |engine| &engine.before().rules) {
         match Rule::decode(bytes) {
+            // There twice, as `-A` can do: the later one never matches first.
+            Ok(rule) if set.rules().contains(&rule) => {}
             Ok(rule) => drop(set.add(rule, false, |_| Ok(())).map_err(refused)?),
             Err(error) => log::warn!("a rule that was in the kernel is left out until we end: {error}"),
         }

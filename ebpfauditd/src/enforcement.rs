@@ -1,11 +1,17 @@
 //! The rules in force and the engines that enforce them: a change reaches both or neither.
 
+use std::collections::HashSet;
+
 use audit_rules::{List, Rule};
 use nix::errno::Errno;
 
 use crate::engine::{ebpf, kernel};
 use crate::plan::{EngineKind, Offer, Plan, plan};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
+
+/// What is to be known of rules for the kernel's engine that came after the start.
+const LATE: &str =
+    "processes that were running before it was added are not seen, only those that start later";
 
 /// Why a change was not made. Everything is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +64,11 @@ pub struct Enforcement {
     offer: Offer,
     ebpf: Option<ebpf::Engine>,
     kernel: Option<kernel::Engine>,
+    /// Whether tasks are born without an audit context since rules were put in force last.
+    away: bool,
+    /// Whether tasks run without an audit context, which they never get, although there are rules that need it: those
+    /// that were born while no rule did.
+    late: bool,
 }
 
 impl Enforcement {
@@ -70,7 +81,7 @@ impl Enforcement {
     ) -> Self {
         let set = RuleSet::new(settings);
         let plan = plan(set.rules(), &offer);
-        Self { set, plan, offer, ebpf, kernel }
+        Self { set, plan, offer, ebpf, kernel, away: false, late: false }
     }
 
     /// What is in force.
@@ -98,15 +109,63 @@ impl Enforcement {
         &mut self,
         edit: impl FnOnce(&mut RuleSet) -> Result<Vec<Change>, Errno>,
     ) -> Result<Vec<Change>, ChangeError> {
+        let dropped = self.forget_dropped();
         let mut next = self.set.clone();
-        let changes = edit(&mut next).map_err(ChangeError::Refused)?;
-        self.replace(next)?;
-        Ok(changes)
+        match edit(&mut next) {
+            Ok(changes) => {
+                self.put(next)?;
+                Ok(changes)
+            }
+            Err(errno) => {
+                // What is left may be planned otherwise.
+                if dropped && let Err(error) = self.put(self.set.clone()) {
+                    log::error!("the rules that are left cannot be put in force: {error}");
+                }
+                Err(ChangeError::Refused(errno))
+            }
+        }
     }
 
     /// Puts a set in force: plans it, gives each engine its part, and keeps it; or leaves everything as it was.
     pub fn replace(&mut self, next: RuleSet) -> Result<(), ChangeError> {
-        let plan = plan(next.rules(), &self.offer);
+        self.forget_dropped();
+        self.put(next)
+    }
+
+    /// Rules that the kernel has dropped are not in force any more, as with the original: the kernel would refuse them
+    /// as long as what they watch is missing, and once it is back they can be added again.
+    ///
+    /// Gives whether there were any; the engines are to be given what is left.
+    fn forget_dropped(&mut self) -> bool {
+        let Some(engine) = &mut self.kernel else { return false };
+        let dropped: HashSet<Vec<u8>> = match engine.dropped() {
+            Ok(dropped) => dropped.into_iter().collect(),
+            Err(error) => {
+                log::warn!("cannot compare the rules with those in the kernel: {error}");
+                return false;
+            }
+        };
+        if dropped.is_empty() {
+            return false;
+        }
+        self.set.forget(|rule| {
+            let is_dropped = dropped.contains(&rule.encode());
+            if is_dropped {
+                log::warn!(
+                    "rule \"{rule}\" is not in force any more: it was deleted in the kernel, or what it watched was"
+                );
+            }
+            is_dropped
+        });
+        self.plan = plan(self.set.rules(), &self.offer);
+        if self.late {
+            self.plan.remark(self.set.rules(), LATE);
+        }
+        true
+    }
+
+    fn put(&mut self, next: RuleSet) -> Result<(), ChangeError> {
+        let mut plan = plan(next.rules(), &self.offer);
         for (rule, assignment) in next.rules().iter().zip(plan.assignments()) {
             if assignment.engine == EngineKind::Refused {
                 let reason = assignment.reason.clone();
@@ -119,6 +178,15 @@ impl Enforcement {
                 log::error!("the rules before cannot be put back: {worse}");
             }
             return Err(error);
+        }
+        let away = self.kernel.as_ref().is_some_and(kernel::Engine::keeps_contexts_away);
+        if self.away && !away {
+            log::warn!("the first rule that needs the kernel's audit was added after the start: {LATE}");
+        }
+        self.late = !away && (self.late || self.away);
+        self.away = away;
+        if self.late {
+            plan.remark(next.rules(), LATE);
         }
         self.set = next;
         self.plan = plan;

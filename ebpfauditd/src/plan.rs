@@ -88,6 +88,18 @@ impl Plan {
         })
     }
 
+    /// Says more about the rules that need audit contexts.
+    pub fn remark(&mut self, rules: &[Rule], remark: &str) {
+        for (assignment, rule) in self.assignments.iter_mut().zip(rules) {
+            if assignment.engine == EngineKind::KernelAudit
+                && matches!(rule.list(), List::Exit | List::Task | List::IoUring)
+            {
+                assignment.reason.push_str("; ");
+                assignment.reason.push_str(remark);
+            }
+        }
+    }
+
     /// Every hook that some rule needs.
     pub fn hooks(&self) -> BTreeSet<Hook> {
         self.assignments.iter().flat_map(|assignment| assignment.hooks.iter().copied()).collect()

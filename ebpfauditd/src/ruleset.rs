@@ -181,6 +181,11 @@ impl RuleSet {
         Ok(removed.into_iter().map(Change::Removed).collect())
     }
 
+    /// Takes out rules that are gone already, without anybody's request; also when locked.
+    pub fn forget(&mut self, is_gone: impl Fn(&Rule) -> bool) {
+        self.rules.retain(|rule| !is_gone(rule));
+    }
+
     /// Gives a setting a value.
     ///
     /// # Errors
@@ -310,6 +315,17 @@ mod tests {
         let mut set = set(&[]);
         assert_eq!(set.add(rule("-w /a/b -p r"), false, |_| Err(Errno::ENOENT)), Err(Errno::ENOENT));
         assert!(set.rules().is_empty());
+    }
+
+    #[test]
+    fn a_rule_that_is_gone_already_can_be_added_again() {
+        let (a, b) = ("-w /a -p r", "-w /b -p r");
+        let mut set = set(&[a, b]);
+        set.set(Setting::Enabled, 2).unwrap();
+        set.forget(|present| *present == rule(a));
+        assert_eq!(set.rules(), [rule(b)]);
+        set.settings.enabled = Enabled::On;
+        set.add(rule(a), false, |_| Ok(())).unwrap();
     }
 
     #[test]

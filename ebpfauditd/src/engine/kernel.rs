@@ -7,6 +7,10 @@
 //! Everything that was in the kernel before is put back at the end.
 
 mod before;
+mod drift;
+mod end;
+mod found;
+mod notes;
 mod order;
 mod pending;
 mod source;
@@ -72,8 +76,12 @@ pub struct Engine<A: Audit = AuditSocket> {
     kernel: A,
     before: Before,
     file: Option<BeforeFile>,
-    /// Lost records that were counted before we came.
-    lost_before: u32,
+    /// How many of our rules the file names.
+    noted: usize,
+    /// The kernel's count of lost records when it was read last.
+    lost_seen: u32,
+    /// Lost records since we came.
+    lost: u64,
     /// `audit_enabled` was 2 when we came: nothing can be changed, nothing needs to be put back.
     locked: bool,
     /// Keeps records about our own requests out: we write them ourselves, with the ids of who asked.
@@ -82,8 +90,10 @@ pub struct Engine<A: Audit = AuditSocket> {
     /// `-a task,never`.
     task_never: Vec<u8>,
     never: bool,
-    /// The rules that are in the kernel for us, in order.
+    /// The rules that are in the kernel for us, in order. In a kernel that is locked: those that were wanted first.
     loaded: Vec<Vec<u8>>,
+    /// Whether rules were wanted already.
+    began: bool,
     restored: bool,
 }
 
@@ -115,8 +125,11 @@ impl Engine {
             Some(Errno::EPERM | Errno::EACCES) => StartError::Refused(error),
             _ => StartError::Request { act: "register as the audit daemon", error },
         })?;
-        let engine =
-            Self::take_over(kernel, status, Some(BeforeFile::in_directory(run_dir)), std::process::id())?;
+        let us = std::process::id();
+        // Our own number may have been that of the daemon before us.
+        let is_alive = |pid: u32| pid != us && Path::new("/proc").join(pid.to_string()).exists();
+        let file = BeforeFile::in_directory(run_dir);
+        let engine = Self::take_over(kernel, status, Some(file), us, is_alive)?;
         Ok((engine, NetlinkSource::new(records)))
     }
 }
@@ -127,48 +140,58 @@ impl<A: Audit> Engine<A> {
         status: Status,
         file: Option<BeforeFile>,
         pid: u32,
+        is_alive: impl Fn(u32) -> bool,
     ) -> Result<Self, StartError> {
         let present = kernel
             .list_rules()
             .map_err(|error| StartError::Request { act: "list the kernel's audit rules", error })?;
-        let before = file.as_ref().and_then(BeforeFile::read);
-        if before.is_some() {
+        let mut ours = vec![exclude_process(pid)?, task_never()?];
+        let before = if let Some(remembered) = file.as_ref().and_then(BeforeFile::read) {
             log::warn!(
                 "a daemon before this one was killed; what it changed in the kernel will be put back too"
             );
-        }
-        let before = before.unwrap_or_else(|| Before {
-            enabled: status.enabled,
-            failure: status.failure,
-            rate_limit: status.rate_limit,
-            backlog_limit: status.backlog_limit,
-            backlog_wait_time: status.backlog_wait_time,
-            rules: present.clone(),
-        });
-        if let Some(file) = &file
-            && let Err(error) = file.write(&before)
-        {
-            log::warn!(
-                "cannot write down the kernel's audit state, it will be lost if this daemon is killed: {error}"
-            );
-        }
+            // They are in the kernel until they are removed below.
+            ours.extend(remembered.ours.iter().cloned());
+            found::after_killed(remembered, &present)
+        } else {
+            let rules = found::without_leftovers(&present, is_alive).inspect(|_| {
+                log::warn!(
+                    "a daemon before this one was killed and what it found in the kernel is not known: its \"-a \
+                     never,task\" and its rule about itself are removed, its other rules are taken for the \
+                     administrator's"
+                );
+            });
+            Before {
+                enabled: status.enabled,
+                failure: status.failure,
+                rate_limit: status.rate_limit,
+                backlog_limit: status.backlog_limit,
+                backlog_wait_time: status.backlog_wait_time,
+                rules: rules.unwrap_or_else(|| present.clone()),
+            }
+        };
         let mut engine = Self {
             kernel,
             before,
             file,
-            lost_before: status.lost,
+            noted: 0,
+            lost_seen: status.lost,
+            lost: 0,
             locked: status.enabled == LOCKED,
             hide_us: exclude_process(pid)?,
             hidden: false,
             task_never: task_never()?,
             never: false,
             loaded: Vec::new(),
+            began: false,
             restored: false,
         };
         if engine.locked {
             log::warn!("the audit system is in immutable mode, no rule changes allowed");
+            engine.loaded = present;
             return Ok(engine);
         }
+        engine.write_down(&ours);
         // From here on a failure drops the engine, which puts everything back.
         let bytes = order::prepended(&engine.hide_us);
         engine
@@ -195,6 +218,11 @@ impl<A: Audit> Engine<A> {
         self.locked
     }
 
+    /// Whether tasks that are born now get no audit context.
+    pub fn keeps_contexts_away(&self) -> bool {
+        self.never
+    }
+
     /// The kernel's status now.
     pub fn status(&mut self) -> io::Result<Status> {
         self.kernel.status()
@@ -202,7 +230,11 @@ impl<A: Audit> Engine<A> {
 
     /// Records the kernel lost since we came.
     pub fn lost(&mut self) -> io::Result<u64> {
-        Ok(u64::from(self.kernel.status()?.lost.wrapping_sub(self.lost_before)))
+        let now = self.kernel.status()?.lost;
+        // Less than before: another program has set it to 0 (`auditctl --reset-lost`).
+        self.lost += u64::from(now.checked_sub(self.lost_seen).unwrap_or(now));
+        self.lost_seen = now;
+        Ok(self.lost)
     }
 
     /// Sets one of the kernel's own settings.
@@ -236,9 +268,11 @@ impl<A: Audit> Engine<A> {
                 wanted.push(bytes);
             }
         }
-        if self.locked && wanted.is_empty() {
-            return Ok(());
+        let is_first = !std::mem::replace(&mut self.began, true);
+        if self.locked {
+            return self.bear_lock(wanted, is_first);
         }
+        self.note(&wanted);
         let (loaded, never) = (self.loaded.clone(), self.never);
         let changed = self.change(&wanted, !contexts);
         if changed.is_err()
@@ -261,9 +295,7 @@ impl<A: Audit> Engine<A> {
                     self.delete(rule).map_err(|errno| refused("delete rule", rule, errno))?;
                 }
                 Step::Append(rule) => {
-                    self.kernel
-                        .add_rule(rule)
-                        .map_err(|error| refused("add rule", rule, errno_of(&error)))?;
+                    self.append(rule).map_err(|errno| refused("add rule", rule, errno))?;
                 }
                 Step::Prepend(rule) => {
                     let bytes = order::prepended(rule);
@@ -284,6 +316,17 @@ impl<A: Audit> Engine<A> {
         Ok(())
     }
 
+    /// Adds a rule as the last; one that another program has put into the kernel becomes ours and goes to its place.
+    fn append(&mut self, rule: &[u8]) -> Result<(), Errno> {
+        match self.kernel.add_rule(rule).map_err(|error| errno_of(&error)) {
+            Err(Errno::EEXIST) => {
+                self.delete(rule)?;
+                self.kernel.add_rule(rule).map_err(|error| errno_of(&error))
+            }
+            done => done,
+        }
+    }
+
     /// Deletes a rule; one that the kernel has dropped by itself (its directory is gone) is deleted already.
     fn delete(&mut self, rule: &[u8]) -> Result<(), Errno> {
         match self.kernel.delete_rule(rule) {
@@ -293,74 +336,6 @@ impl<A: Audit> Engine<A> {
                 errno => Err(errno),
             },
         }
-    }
-
-    /// The first half of the end: our rules are removed, and auditing is off again if it was off. What the kernel still
-    /// has to say can be received after this; then [`restore`](Self::restore).
-    pub fn quiet(&mut self) {
-        if self.locked {
-            return;
-        }
-        let mut rules = std::mem::take(&mut self.loaded);
-        if std::mem::take(&mut self.never) {
-            rules.push(self.task_never.clone());
-        }
-        for rule in rules {
-            if let Err(errno) = self.delete(&rule) {
-                log::error!("{}", refused("delete rule", &rule, errno));
-            }
-        }
-        if self.before.enabled == 0
-            && let Err(error) = self.kernel.set(StatusField::Enabled, 0)
-        {
-            log::error!("cannot disable auditing: {error}");
-        }
-    }
-
-    /// The second half: settings and rules are as they were found, and we are not the daemon any more.
-    pub fn restore(&mut self) {
-        if std::mem::replace(&mut self.restored, true) {
-            return;
-        }
-        if !self.locked {
-            self.quiet();
-            let before = self.before.clone();
-            let settings = [
-                (Setting::Failure, before.failure),
-                (Setting::RateLimit, before.rate_limit),
-                (Setting::BacklogLimit, before.backlog_limit),
-                (Setting::BacklogWaitTime, before.backlog_wait_time),
-                (Setting::Enabled, before.enabled),
-            ];
-            for (setting, value) in settings {
-                if let Err(error) = self.kernel.set(field(setting), value) {
-                    log::error!("cannot set {} back to {value}: {error}", setting.name());
-                }
-            }
-            for rule in &before.rules {
-                if let Err(error) = self.kernel.add_rule(rule) {
-                    log::error!("cannot put a rule back: {}", refused("add rule", rule, errno_of(&error)));
-                }
-            }
-        }
-        if let Err(error) = self.kernel.set(StatusField::Pid, 0) {
-            log::error!("cannot unregister as the audit daemon: {error}");
-        }
-        if std::mem::take(&mut self.hidden) {
-            let rule = self.hide_us.clone();
-            if let Err(errno) = self.delete(&rule) {
-                log::error!("{}", refused("delete rule", &rule, errno));
-            }
-        }
-        if let Some(file) = &self.file {
-            file.remove();
-        }
-    }
-}
-
-impl<A: Audit> Drop for Engine<A> {
-    fn drop(&mut self) {
-        self.restore();
     }
 }
 

@@ -9,11 +9,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use compat::record::quote;
+use nix::libc::O_NOFOLLOW;
 
 /// Name of the file in the run directory.
 const NAME: &str = "kernel-audit-before";
 /// Changes at every boot. A file of an earlier boot tells nothing about this kernel.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+/// Begins the lines of the rules that are in the kernel because of us.
+const OURS: char = '+';
 
 /// Settings and rules found in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,35 @@ pub struct Before {
     pub backlog_wait_time: u32,
     /// `struct audit_rule_data` each, in the kernel's order.
     pub rules: Vec<Vec<u8>>,
+}
+
+/// What the file of a daemon that was killed tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Remembered {
+    /// What it found.
+    pub(super) before: Before,
+    /// The rules that it has put into the kernel, or was about to.
+    pub(super) ours: Vec<Vec<u8>>,
+}
+
+impl Remembered {
+    fn from_text(text: &str, boot: &str) -> Option<Self> {
+        let is_ours = |line: &&str| line.starts_with(OURS);
+        let before: Vec<&str> = text.lines().filter(|line| !is_ours(line)).collect();
+        // A line that was torn when the daemon was killed names a rule that was not loaded yet.
+        let ours =
+            text.lines().filter(is_ours).filter_map(|line| quote::unhex(&line.as_bytes()[1..])).collect();
+        Some(Self { before: Before::from_lines(before.into_iter(), boot)?, ours })
+    }
+}
+
+/// A line for each of our rules.
+fn ours_to_text<'a>(text: &mut Vec<u8>, rules: impl IntoIterator<Item = &'a [u8]>) {
+    for rule in rules {
+        text.push(OURS as u8);
+        quote::hex(text, rule);
+        text.push(b'\n');
+    }
 }
 
 impl Before {
@@ -51,8 +83,7 @@ impl Before {
         text
     }
 
-    fn from_text(text: &str, boot: &str) -> Option<Self> {
-        let mut lines = text.lines();
+    fn from_lines<'a>(mut lines: impl Iterator<Item = &'a str>, boot: &str) -> Option<Self> {
         if lines.next()? != boot.trim() {
             return None;
         }
@@ -76,12 +107,16 @@ impl BeforeFile {
     }
 
     /// What a daemon that did not end properly left there in this boot.
-    pub fn read(&self) -> Option<Before> {
-        Before::from_text(&fs::read_to_string(&self.0).ok()?, &fs::read_to_string(BOOT_ID).ok()?)
+    pub(super) fn read(&self) -> Option<Remembered> {
+        Remembered::from_text(&fs::read_to_string(&self.0).ok()?, &fs::read_to_string(BOOT_ID).ok()?)
     }
 
-    /// Writes the file, whole or not at all.
-    pub fn write(&self, before: &Before) -> io::Result<()> {
+    /// Writes the file, whole or not at all: what was found, and the rules that are ours.
+    pub(super) fn write<'a>(
+        &self,
+        before: &Before,
+        ours: impl IntoIterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
         let boot = fs::read_to_string(BOOT_ID)?;
         let new = self.0.with_extension("new");
         // One that was left half written goes; one that comes back at once is not ours and is not written through.
@@ -90,8 +125,17 @@ impl BeforeFile {
             _ => {}
         }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(&before.to_text(&boot))?;
+        let mut text = before.to_text(&boot);
+        ours_to_text(&mut text, ours);
+        file.write_all(&text)?;
         fs::rename(&new, &self.0)
+    }
+
+    /// Adds to the rules that are ours.
+    pub(super) fn append<'a>(&self, ours: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
+        let mut text = Vec::new();
+        ours_to_text(&mut text, ours);
+        OpenOptions::new().append(true).custom_flags(O_NOFOLLOW).open(&self.0)?.write_all(&text)
     }
 
     /// Removes the file: everything is put back.
@@ -119,13 +163,26 @@ mod tests {
         }
     }
 
+    fn ours() -> [&'static [u8]; 2] {
+        [&[1, 2], &[3]]
+    }
+
     #[test]
     fn what_is_kept_is_found_again_in_the_same_boot_only() {
-        let text = String::from_utf8(example().to_text("boot-a\n")).unwrap();
-        assert_eq!(Before::from_text(&text, "boot-a"), Some(example()));
-        assert_eq!(Before::from_text(&text, "boot-b"), None);
-        assert_eq!(Before::from_text(&text[..text.len() - 2], "boot-a"), None);
-        assert_eq!(Before::from_text("boot-a\n1 2 3\n", "boot-a"), None);
+        let mut text = example().to_text("boot-a\n");
+        ours_to_text(&mut text, ours());
+        let text = String::from_utf8(text).unwrap();
+        let remembered = |ours: &[&[u8]]| Remembered {
+            before: example(),
+            ours: ours.iter().map(|rule| rule.to_vec()).collect(),
+        };
+        assert_eq!(Remembered::from_text(&text, "boot-a"), Some(remembered(&ours())));
+        assert_eq!(Remembered::from_text(&text, "boot-b"), None);
+        assert_eq!(Remembered::from_text("boot-a\n1 2 3\n", "boot-a"), None);
+        // A torn line costs only itself, and only among ours.
+        assert_eq!(Remembered::from_text(&text[..text.len() - 2], "boot-a"), Some(remembered(&ours()[..1])));
+        let rules = text.find(OURS).unwrap();
+        assert_eq!(Remembered::from_text(&text[..rules - 2], "boot-a"), None);
     }
 
     #[test]
@@ -133,22 +190,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = BeforeFile::in_directory(directory.path());
         assert_eq!(file.read(), None);
-        file.write(&example()).unwrap();
-        assert_eq!(file.read(), Some(example()));
+        file.write(&example(), ours()).unwrap();
+        file.append([&[4u8][..]]).unwrap();
+        let ours = vec![vec![1, 2], vec![3], vec![4]];
+        assert_eq!(file.read(), Some(Remembered { before: example(), ours }));
         file.remove();
         assert_eq!(file.read(), None);
         file.remove();
     }
 
+    /// systemd removes the run directory of a service that ends, also of one that was killed and is started again.
     #[test]
-    fn a_link_in_place_of_the_new_file_is_not_written_through() {
-        let directory = tempfile::tempdir().unwrap();
-        let precious = directory.path().join("precious");
-        fs::write(&precious, "as it was").unwrap();
-        std::os::unix::fs::symlink(&precious, directory.path().join(NAME).with_extension("new")).unwrap();
-        let file = BeforeFile::in_directory(directory.path());
-        file.write(&example()).unwrap();
-        assert_eq!(fs::read_to_string(&precious).unwrap(), "as it was");
-        assert_eq!(file.read(), Some(example()));
+    fn the_unit_keeps_the_file_of_a_daemon_that_was_killed() {
+        let unit = include_str!("../../../../packaging/systemd/auditd.service");
+        assert!(unit.lines().any(|line| line == "RuntimeDirectoryPreserve=yes"));
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use audit_rules::{Command, NoHost, parse_words};
 use compat::audit::{Part, kind};
 
+use super::notes::NOTED_BEFORE_REWRITE;
 use super::*;
 
 /// What the engine would see of the kernel: its settings and rule lists, and the requests it refuses.
@@ -93,8 +94,20 @@ fn rule(line: &str) -> Rule {
 fn start(kernel: Kernel) -> (Fake, Engine<Fake>) {
     let fake = Fake(Rc::new(RefCell::new(Kernel { registered: true, ..kernel })));
     let status = fake.0.borrow().status;
-    let engine = Engine::take_over(fake.clone(), status, None, 42).unwrap();
+    let engine = Engine::take_over(fake.clone(), status, None, 42, |_| true).unwrap();
     (fake, engine)
+}
+
+/// A daemon with the number `pid` on a kernel that is there already; the only process that lives has the number 1.
+fn next(fake: &Fake, run_dir: &Path, pid: u32) -> Engine<Fake> {
+    let file = BeforeFile::in_directory(run_dir);
+    let status = fake.0.borrow().status;
+    Engine::take_over(fake.clone(), status, Some(file), pid, |pid| pid == 1).unwrap()
+}
+
+/// A kernel with these rules.
+fn with_rules(lines: &[&str]) -> Kernel {
+    Kernel { rules: lines.iter().map(|line| rule(line).encode()).collect(), ..Kernel::default() }
 }
 
 fn listed(fake: &Fake) -> Vec<String> {
@@ -164,4 +177,114 @@ fn a_kernel_that_is_locked_is_left_as_it_is() {
     drop(engine);
     assert_eq!(fake.0.borrow().rules, [present]);
     assert!(!fake.0.borrow().registered);
+}
+
+#[test]
+fn a_daemon_starts_in_a_locked_kernel_and_later_changes_are_refused() {
+    let status = Status { enabled: LOCKED, ..Status::default() };
+    let (one, two, three) = (rule("-w /a -p r"), rule("-w /b -p r"), rule("-w /c -p r"));
+    let rules = vec![one.encode(), two.encode()];
+    let (fake, mut engine) = start(Kernel { status, rules: rules.clone(), ..Kernel::default() });
+    engine.apply([&one, &three]).unwrap();
+    engine.apply([&one, &three]).unwrap();
+    assert_eq!(engine.apply([&one, &two, &three]).unwrap_err().errno, Errno::EPERM);
+    assert_eq!(engine.apply([&one]).unwrap_err().errno, Errno::EPERM);
+    assert_eq!(engine.dropped().unwrap(), Vec::<Vec<u8>>::new());
+    drop(engine);
+    assert_eq!(fake.0.borrow().rules, rules);
+}
+
+#[test]
+fn a_rule_that_was_there_twice_is_there_twice_again() {
+    let lines = ["-w /a -p r", "-w /b -p r", "-w /a -p r", "-w /c -p r"];
+    let (fake, mut engine) = start(with_rules(&lines));
+    engine.apply([&rule("-w /d -p r")]).unwrap();
+    drop(engine);
+    assert_eq!(listed(&fake), lines);
+}
+
+#[test]
+fn a_rule_that_the_kernel_has_dropped_is_noticed_and_can_be_loaded_again() {
+    let (fake, mut engine) = start(Kernel::default());
+    let (one, two) = (rule("-w /a -p r"), rule("-w /b -p r"));
+    engine.apply([&one, &two]).unwrap();
+    assert_eq!(engine.dropped().unwrap(), Vec::<Vec<u8>>::new());
+    fake.0.borrow_mut().rules.retain(|bytes| *bytes != one.encode());
+    assert_eq!(engine.dropped().unwrap(), [one.encode()]);
+    assert_eq!(listed(&fake), [HIDE, "-w /b -p r"]);
+    engine.apply([&one, &two]).unwrap();
+    assert_eq!(listed(&fake), ["-w /a -p r", HIDE, "-w /b -p r"]);
+    // As after `auditctl -D`: our own two are needed all the same.
+    engine.apply([]).unwrap();
+    fake.0.borrow_mut().rules.clear();
+    assert_eq!(engine.dropped().unwrap(), Vec::<Vec<u8>>::new());
+    engine.apply([]).unwrap();
+    assert_eq!(listed(&fake), [NEVER, HIDE]);
+}
+
+#[test]
+fn a_rule_that_another_program_has_loaded_goes_to_its_place() {
+    let (fake, mut engine) = start(Kernel::default());
+    let (one, two) = (rule("-w /a -p r"), rule("-w /b -p r"));
+    fake.0.borrow_mut().rules.push(two.encode());
+    engine.apply([&one, &two]).unwrap();
+    assert_eq!(listed(&fake), [HIDE, "-w /a -p r", "-w /b -p r"]);
+}
+
+#[test]
+fn lost_records_are_counted_on_when_another_program_resets_the_count() {
+    let (fake, mut engine) =
+        start(Kernel { status: Status { lost: 20, ..Status::default() }, ..Kernel::default() });
+    for (now, since_start) in [(20, 0), (25, 5), (0, 5), (3, 8), (4, 9)] {
+        fake.0.borrow_mut().status.lost = now;
+        assert_eq!(engine.lost().unwrap(), since_start, "at {now}");
+    }
+}
+
+#[test]
+fn after_a_killed_daemon_the_rules_of_others_stay_and_its_own_go() {
+    let run = tempfile::tempdir().unwrap();
+    let fake = Fake(Rc::new(RefCell::new(with_rules(&["-w /before -p r"]))));
+    let mut killed = next(&fake, run.path(), 42);
+    killed.apply([&rule("-w /ours -p r"), &rule("-w /ours-too -p r")]).unwrap();
+    killed.apply([&rule("-w /ours -p r")]).unwrap();
+    std::mem::forget(killed);
+    fake.0.borrow_mut().rules.push(rule("-w /others -p r").encode());
+    let mut again = next(&fake, run.path(), 43);
+    let expected = ["-w /before -p r", "-w /others -p r"];
+    assert_eq!(again.before().rules, expected.map(|line| rule(line).encode()));
+    again.apply([]).unwrap();
+    std::mem::forget(again);
+    drop(next(&fake, run.path(), 44));
+    assert_eq!(listed(&fake), expected);
+    assert_eq!(std::fs::read_dir(run.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_killed_daemon_left_is_known_without_its_file() {
+    let run = tempfile::tempdir().unwrap();
+    let fake = Fake(Rc::new(RefCell::new(with_rules(&[NEVER, HIDE, "-w /a -p r"]))));
+    let engine = next(&fake, run.path(), 43);
+    assert_eq!(engine.before().rules, [rule("-w /a -p r").encode()]);
+    drop(engine);
+    assert_eq!(listed(&fake), ["-w /a -p r"]);
+    // The administrator's: the process lives, or there is only one of the two.
+    for lines in [&[NEVER, "-a always,exclude -F pid=1"][..], &[NEVER, "-w /a -p r"], &[HIDE, "-w /a -p r"]] {
+        let fake = Fake(Rc::new(RefCell::new(with_rules(lines))));
+        drop(next(&fake, run.path(), 43));
+        assert_eq!(listed(&fake), lines);
+    }
+}
+
+#[test]
+fn rules_that_come_and_go_do_not_fill_the_file() {
+    let run = tempfile::tempdir().unwrap();
+    let fake = Fake::default();
+    let mut engine = next(&fake, run.path(), 42);
+    for number in 0..1000 {
+        engine.apply([&rule(&format!("-w /{number} -p r"))]).unwrap();
+    }
+    let remembered = BeforeFile::in_directory(run.path()).read().unwrap();
+    assert!(remembered.ours.len() <= NOTED_BEFORE_REWRITE + 10, "{}", remembered.ours.len());
+    assert!(remembered.ours.contains(&rule("-w /999 -p r").encode()));
 }
