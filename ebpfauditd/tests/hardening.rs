@@ -16,7 +16,9 @@ use compat::control::batch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use site::{DAEMON, Daemon, PATIENCE, Site, Unmount, auditctl, ended, hold_audit, kernel_state, output};
+use site::{
+    Background, DAEMON, Daemon, PATIENCE, Site, Unmount, auditctl, ended, hold_audit, kernel_state, output,
+};
 
 #[test]
 fn signals_without_a_meaning_do_nothing() {
@@ -130,7 +132,8 @@ fn relative_directories_mean_the_same_in_the_background() {
     let (code, said) = ended(&mut command);
     assert_eq!(code, 0, "{said}");
     let pid: i32 = fs::read_to_string(site.path("run/ebpfauditd.pid")).unwrap().trim().parse().unwrap();
-    kill(Pid::from_raw(pid), Signal::SIGHUP).unwrap();
+    let daemon = Background(Pid::from_raw(pid));
+    kill(daemon.0, Signal::SIGHUP).unwrap();
     let deadline = Instant::now() + PATIENCE;
     let until = |condition: &dyn Fn() -> bool| {
         while !condition() {
@@ -139,8 +142,8 @@ fn relative_directories_mean_the_same_in_the_background() {
         }
     };
     until(&|| site.log().contains("op=reconfigure state=changed"));
-    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
-    until(&|| !site.path("run/ebpfauditd.pid").exists());
+    kill(daemon.0, Signal::SIGTERM).unwrap();
+    until(&|| !daemon.runs());
     assert_eq!(fs::read_dir(site.path("run")).unwrap().count(), 0);
     assert_eq!(kernel_state(), before);
 }

@@ -161,6 +161,28 @@ impl Drop for Daemon {
     }
 }
 
+/// A daemon in the background. Ended with the signal with which it puts everything back, if a test fails before that.
+pub(crate) struct Background(pub(crate) Pid);
+
+impl Background {
+    /// Whether it runs; the process that would wait for it is not us.
+    pub(crate) fn runs(&self) -> bool {
+        fs::read_to_string(format!("/proc/{}/stat", self.0)).is_ok_and(|stat| !stat.contains(") Z "))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if self.runs() {
+            let _ = kill(self.0, Signal::SIGTERM);
+            let deadline = Instant::now() + PATIENCE;
+            while self.runs() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
+
 /// Unmounts when it goes.
 pub(crate) struct Unmount(pub(crate) PathBuf);
 
