@@ -199,6 +199,18 @@ mod tests {
         file.remove();
     }
 
+    #[test]
+    fn a_link_in_place_of_the_new_file_is_not_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let precious = directory.path().join("precious");
+        fs::write(&precious, "as it was").unwrap();
+        std::os::unix::fs::symlink(&precious, directory.path().join(NAME).with_extension("new")).unwrap();
+        let file = BeforeFile::in_directory(directory.path());
+        file.write(&example(), ours()).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "as it was");
+        assert_eq!(file.read().unwrap().before, example());
+    }
+
     /// systemd removes the run directory of a service that ends, also of one that was killed and is started again.
     #[test]
     fn the_unit_keeps_the_file_of_a_daemon_that_was_killed() {
