@@ -10,6 +10,7 @@ use zerocopy::FromBytes;
 use crate::decode::{Captured, NameItem, PathItem, items};
 use crate::engine::ebpf::Generation;
 use crate::execve;
+use crate::fcaps::CapabilityRise;
 use crate::late::{FileCapabilities, Late, Root};
 use crate::lower::is_excluded;
 use crate::names::{self, NameType};
@@ -18,9 +19,6 @@ use crate::text::{capabilities, decimal, field, hex, octal, signed, until_nul, w
 
 /// Targets of one `OBJ_PID` block (`AUDIT_AUX_PIDS`).
 const TARGET_BLOCK: usize = 16;
-/// The highest capability of kernels since 5.9 (`CAP_CHECKPOINT_RESTORE`), if `/proc` does not say.
-const LAST_CAPABILITY: u32 = 40;
-
 /// Writes records; keeps what was looked up late, and buffers.
 #[derive(Debug)]
 pub struct Assembler {
@@ -32,8 +30,7 @@ pub struct Assembler {
     cwd: Vec<u8>,
     absolute: Vec<u8>,
     clock: Option<i64>,
-    /// `CAP_FULL_SET` of this kernel.
-    every_capability: u64,
+    rise: CapabilityRise,
 }
 
 impl Assembler {
@@ -47,7 +44,7 @@ impl Assembler {
             cwd: Vec::new(),
             absolute: Vec::new(),
             clock: tai_offset(),
-            every_capability: every_capability(),
+            rise: CapabilityRise::new(),
         }
     }
 
@@ -352,50 +349,13 @@ impl Assembler {
         Some(name.text.to_vec())
     }
 
-    /// `BPRM_FCAPS`, under the condition of `cap_bprm_creds_from_file` (`security/commoncap.c`, `nonroot_raised_pE`).
     fn bprm_fcaps(&mut self, captured: &Captured<'_>, event: &mut Event) {
         let Some(exec) = captured.exec else { return };
         let root = self.root(captured.head);
         let program = captured.names.iter().flatten().find(|name| name.inode.ino == captured.head.exe_ino);
         let file =
             program.map(|name| self.late.capabilities(name.inode, root, &self.exe)).unwrap_or_default();
-        let (before, after) = (&exec.before, &exec.after);
-        let gained = |old: u64, new: u64| new & !old != 0;
-        let full = after.effective & self.every_capability == self.every_capability;
-        let root_user = exec.after_uid == 0 || exec.after_euid == 0;
-        let setuid_root = exec.after_euid == 0 && exec.after_uid != 0;
-        let changed_user = exec.before_uid != exec.after_euid;
-        let raised = (gained(after.ambient, after.effective) && !(full && root_user))
-            || (setuid_root && !full)
-            || (!changed_user
-                && ((file.version != 0 && gained(before.permitted, after.permitted))
-                    || gained(before.ambient, after.ambient)));
-        if !raised {
-            return;
-        }
-        event.begin(MessageType::BPRM_FCAPS);
-        let out = event.body_mut();
-        word(out, "fver=");
-        hex(out, u64::from(file.version));
-        for (name, set) in [(" fp=", file.permitted), (" fi=", file.inheritable)] {
-            word(out, name);
-            capabilities(out, set);
-        }
-        field(out, "fe", u32::from(file.effective));
-        for (name, set) in [
-            (" old_pp=", before.permitted),
-            (" old_pi=", before.inheritable),
-            (" old_pe=", before.effective),
-            (" old_pa=", before.ambient),
-            (" pp=", after.permitted),
-            (" pi=", after.inheritable),
-            (" pe=", after.effective),
-            (" pa=", after.ambient),
-        ] {
-            word(out, name);
-            capabilities(out, set);
-        }
-        field(out, "frootid", file.root);
+        self.rise.write(exec, &file, event);
     }
 }
 
@@ -403,14 +363,6 @@ impl Default for Assembler {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn every_capability() -> u64 {
-    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")
-        .ok()
-        .and_then(|text| text.trim().parse::<u32>().ok())
-        .unwrap_or(LAST_CAPABILITY);
-    u64::MAX >> (63 - last.min(63))
 }
 
 fn own_mount_namespace() -> u32 {

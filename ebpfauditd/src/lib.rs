@@ -13,6 +13,7 @@ pub mod engine;
 pub mod execve;
 pub mod exit;
 pub mod family;
+pub mod fcaps;
 pub mod late;
 pub mod listing;
 pub mod lower;

@@ -53,341 +53,144 @@ pub const NAME_LOADER: u16 = 16;
 /// `EA_NO_FAMILY`
 pub const NO_FAMILY: u32 = 0xffff_ffff;
 
-/// Kind of a ring record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Kind {
-    /// `EA_KIND_SYSCALL`
-    Syscall = 1,
-    /// `EA_KIND_ARGUMENTS`
-    Arguments = 2,
+/// An enum of `abi.h` with its numbers; a variant is called as there, without the prefix.
+macro_rules! numbered {
+    ($(#[$doc:meta])* $name:ident: $repr:ident { $($variant:ident = $number:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr($repr)]
+        #[allow(missing_docs, reason = "abi.h has the meaning of each")]
+        pub enum $name { $($variant = $number,)* }
+
+        impl $name {
+            /// Every variant.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The variant of a number.
+            pub const fn from_number(number: $repr) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// Every variant, in order of number.
-    pub const ALL: [Self; 2] = [Self::Syscall, Self::Arguments];
-
-    /// The variant of a number.
-    pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|variant| *variant as u32 == number)
+numbered! {
+    /// Kind of a ring record.
+    Kind: u32 {
+        Syscall = 1,
+        Arguments = 2,
     }
 }
 
-/// Kind of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub enum ItemKind {
-    /// `EA_ITEM_TTY`
-    Tty = 1,
-    /// `EA_ITEM_EXE`
-    Exe = 2,
-    /// `EA_ITEM_CWD`
-    Cwd = 3,
-    /// `EA_ITEM_PROCTITLE`
-    Proctitle = 4,
-    /// `EA_ITEM_NAME`
-    Name = 5,
-    /// `EA_ITEM_SOCKADDR`
-    Sockaddr = 6,
-    /// `EA_ITEM_ARGUMENTS`
-    Arguments = 7,
-    /// `EA_ITEM_TARGET`
-    Target = 8,
-    /// `EA_ITEM_FD_PAIR`
-    FdPair = 9,
-    /// `EA_ITEM_CAPSET`
-    Capset = 10,
-    /// `EA_ITEM_EXEC`
-    Exec = 11,
-    /// `EA_ITEM_INTERP`
-    Interp = 12,
-    /// `EA_ITEM_MODULE`
-    Module = 13,
-    /// `EA_ITEM_CLOCK`
-    Clock = 14,
-    /// `EA_ITEM_MMAP`
-    Mmap = 15,
-    /// `EA_ITEM_OPENAT2`
-    Openat2 = 16,
-    /// `EA_ITEM_TARGETS_MORE`
-    TargetsMore = 17,
-    /// `EA_ITEM_DIRECTORY`
-    Directory = 18,
-}
-
-impl ItemKind {
-    /// Every variant, in order of number.
-    pub const ALL: [Self; 18] = [
-        Self::Tty,
-        Self::Exe,
-        Self::Cwd,
-        Self::Proctitle,
-        Self::Name,
-        Self::Sockaddr,
-        Self::Arguments,
-        Self::Target,
-        Self::FdPair,
-        Self::Capset,
-        Self::Exec,
-        Self::Interp,
-        Self::Module,
-        Self::Clock,
-        Self::Mmap,
-        Self::Openat2,
-        Self::TargetsMore,
-        Self::Directory,
-    ];
-
-    /// The variant of a number.
-    pub fn from_number(number: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|variant| *variant as u16 == number)
+numbered! {
+    /// Kind of an item.
+    ItemKind: u16 {
+        Tty = 1,
+        Exe = 2,
+        Cwd = 3,
+        Proctitle = 4,
+        Name = 5,
+        Sockaddr = 6,
+        Arguments = 7,
+        Target = 8,
+        FdPair = 9,
+        Capset = 10,
+        Exec = 11,
+        Interp = 12,
+        Module = 13,
+        Clock = 14,
+        Mmap = 15,
+        Openat2 = 16,
+        TargetsMore = 17,
+        Directory = 18,
     }
 }
 
-/// Record types that the exclude list can drop from our events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Record {
-    /// `EA_RECORD_SYSCALL`
-    Syscall = 0,
-    /// `EA_RECORD_PATH`
-    Path = 1,
-    /// `EA_RECORD_SOCKADDR`
-    Sockaddr = 2,
-    /// `EA_RECORD_CWD`
-    Cwd = 3,
-    /// `EA_RECORD_EXECVE`
-    Execve = 4,
-    /// `EA_RECORD_FD_PAIR`
-    FdPair = 5,
-    /// `EA_RECORD_OBJ_PID`
-    ObjPid = 6,
-    /// `EA_RECORD_BPRM_FCAPS`
-    BprmFcaps = 7,
-    /// `EA_RECORD_CAPSET`
-    Capset = 8,
-    /// `EA_RECORD_MMAP`
-    Mmap = 9,
-    /// `EA_RECORD_PROCTITLE`
-    Proctitle = 10,
-    /// `EA_RECORD_KERN_MODULE`
-    KernModule = 11,
-    /// `EA_RECORD_TIME_INJOFFSET`
-    TimeInjoffset = 12,
-    /// `EA_RECORD_OPENAT2`
-    Openat2 = 13,
-    /// `EA_RECORD_EOE`
-    Eoe = 14,
-}
-
-impl Record {
-    /// Every variant, in order of number.
-    pub const ALL: [Self; 15] = [
-        Self::Syscall,
-        Self::Path,
-        Self::Sockaddr,
-        Self::Cwd,
-        Self::Execve,
-        Self::FdPair,
-        Self::ObjPid,
-        Self::BprmFcaps,
-        Self::Capset,
-        Self::Mmap,
-        Self::Proctitle,
-        Self::KernModule,
-        Self::TimeInjoffset,
-        Self::Openat2,
-        Self::Eoe,
-    ];
-
-    /// The variant of a number.
-    pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|variant| *variant as u32 == number)
+numbered! {
+    /// Record types that the exclude list can drop from our events.
+    Record: u32 {
+        Syscall = 0,
+        Path = 1,
+        Sockaddr = 2,
+        Cwd = 3,
+        Execve = 4,
+        FdPair = 5,
+        ObjPid = 6,
+        BprmFcaps = 7,
+        Capset = 8,
+        Mmap = 9,
+        Proctitle = 10,
+        KernModule = 11,
+        TimeInjoffset = 12,
+        Openat2 = 13,
+        Eoe = 14,
     }
 }
 
-/// What a syscall's record needs beyond the SYSCALL line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub enum Family {
-    /// `EA_FAMILY_PLAIN`
-    Plain = 0,
-    /// `EA_FAMILY_EXEC`
-    Exec = 1,
-    /// `EA_FAMILY_EXIT`
-    Exit = 2,
-    /// `EA_FAMILY_FORK`
-    Fork = 3,
-    /// `EA_FAMILY_OPEN`
-    Open = 4,
-    /// `EA_FAMILY_OPENAT`
-    Openat = 5,
-    /// `EA_FAMILY_OPENAT2`
-    Openat2 = 6,
-    /// `EA_FAMILY_ADDRESS_IN`
-    AddressIn = 7,
-    /// `EA_FAMILY_SENDTO`
-    Sendto = 8,
-    /// `EA_FAMILY_SENDMSG`
-    Sendmsg = 9,
-    /// `EA_FAMILY_SENDMMSG`
-    Sendmmsg = 10,
-    /// `EA_FAMILY_ADDRESS_OUT`
-    AddressOut = 11,
-    /// `EA_FAMILY_RECVFROM`
-    Recvfrom = 12,
-    /// `EA_FAMILY_RECVMSG`
-    Recvmsg = 13,
-    /// `EA_FAMILY_RECVMMSG`
-    Recvmmsg = 14,
-    /// `EA_FAMILY_PIPE`
-    Pipe = 15,
-    /// `EA_FAMILY_SOCKETPAIR`
-    Socketpair = 16,
-    /// `EA_FAMILY_KILL`
-    Kill = 17,
-    /// `EA_FAMILY_TGKILL`
-    Tgkill = 18,
-    /// `EA_FAMILY_PIDFD_SIGNAL`
-    PidfdSignal = 19,
-    /// `EA_FAMILY_PTRACE`
-    Ptrace = 20,
-    /// `EA_FAMILY_CAPSET`
-    Capset = 21,
-    /// `EA_FAMILY_MMAP`
-    Mmap = 22,
-    /// `EA_FAMILY_DELETE_MODULE`
-    DeleteModule = 23,
-    /// `EA_FAMILY_SETTIME`
-    Settime = 24,
-    /// `EA_FAMILY_EXECVEAT`
-    Execveat = 25,
-    /// `EA_FAMILY_BIND`
-    Bind = 26,
-}
-
-impl Family {
-    /// Every variant, in order of number.
-    pub const ALL: [Self; 27] = [
-        Self::Plain,
-        Self::Exec,
-        Self::Exit,
-        Self::Fork,
-        Self::Open,
-        Self::Openat,
-        Self::Openat2,
-        Self::AddressIn,
-        Self::Sendto,
-        Self::Sendmsg,
-        Self::Sendmmsg,
-        Self::AddressOut,
-        Self::Recvfrom,
-        Self::Recvmsg,
-        Self::Recvmmsg,
-        Self::Pipe,
-        Self::Socketpair,
-        Self::Kill,
-        Self::Tgkill,
-        Self::PidfdSignal,
-        Self::Ptrace,
-        Self::Capset,
-        Self::Mmap,
-        Self::DeleteModule,
-        Self::Settime,
-        Self::Execveat,
-        Self::Bind,
-    ];
-
-    /// The variant of a number.
-    pub fn from_number(number: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|variant| *variant as u16 == number)
+numbered! {
+    /// What a syscall's record needs beyond the SYSCALL line.
+    Family: u16 {
+        Plain = 0,
+        Exec = 1,
+        Exit = 2,
+        Fork = 3,
+        Open = 4,
+        Openat = 5,
+        Openat2 = 6,
+        AddressIn = 7,
+        Sendto = 8,
+        Sendmsg = 9,
+        Sendmmsg = 10,
+        AddressOut = 11,
+        Recvfrom = 12,
+        Recvmsg = 13,
+        Recvmmsg = 14,
+        Pipe = 15,
+        Socketpair = 16,
+        Kill = 17,
+        Tgkill = 18,
+        PidfdSignal = 19,
+        Ptrace = 20,
+        Capset = 21,
+        Mmap = 22,
+        DeleteModule = 23,
+        Settime = 24,
+        Execveat = 25,
+        Bind = 26,
     }
 }
 
-/// Test of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Op {
-    /// `EA_OP_EQ`
-    Eq = 0,
-    /// `EA_OP_NE`
-    Ne = 1,
-    /// `EA_OP_LT`
-    Lt = 2,
-    /// `EA_OP_LE`
-    Le = 3,
-    /// `EA_OP_GT`
-    Gt = 4,
-    /// `EA_OP_GE`
-    Ge = 5,
-    /// `EA_OP_MASK`
-    Mask = 6,
-    /// `EA_OP_TEST`
-    Test = 7,
-    /// `EA_OP_FACT_EQ`
-    FactEq = 8,
-    /// `EA_OP_FACT_NE`
-    FactNe = 9,
-    /// `EA_OP_EXE_EQ`
-    ExeEq = 10,
-    /// `EA_OP_EXE_NE`
-    ExeNe = 11,
-    /// `EA_OP_GROUP_EQ`
-    GroupEq = 12,
-    /// `EA_OP_GROUP_NE`
-    GroupNe = 13,
-    /// `EA_OP_TRUE`
-    True = 14,
-    /// `EA_OP_FALSE`
-    False = 15,
-}
-
-impl Op {
-    /// Every variant, in order of number.
-    pub const ALL: [Self; 16] = [
-        Self::Eq,
-        Self::Ne,
-        Self::Lt,
-        Self::Le,
-        Self::Gt,
-        Self::Ge,
-        Self::Mask,
-        Self::Test,
-        Self::FactEq,
-        Self::FactNe,
-        Self::ExeEq,
-        Self::ExeNe,
-        Self::GroupEq,
-        Self::GroupNe,
-        Self::True,
-        Self::False,
-    ];
-
-    /// The variant of a number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|variant| *variant as u8 == number)
+numbered! {
+    /// Test of a step.
+    Op: u8 {
+        Eq = 0,
+        Ne = 1,
+        Lt = 2,
+        Le = 3,
+        Gt = 4,
+        Ge = 5,
+        Mask = 6,
+        Test = 7,
+        FactEq = 8,
+        FactNe = 9,
+        ExeEq = 10,
+        ExeNe = 11,
+        GroupEq = 12,
+        GroupNe = 13,
+        True = 14,
+        False = 15,
     }
 }
 
-/// Why an event was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Loss {
-    /// `EA_LOSS_RING`
-    Ring = 0,
-    /// `EA_LOSS_SCRATCH`
-    Scratch = 1,
-    /// `EA_LOSS_ARGUMENTS`
-    Arguments = 2,
-}
-
-impl Loss {
-    /// Every variant, in order of number.
-    pub const ALL: [Self; 3] = [Self::Ring, Self::Scratch, Self::Arguments];
-
-    /// The variant of a number.
-    pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|variant| *variant as u32 == number)
+numbered! {
+    /// Why an event was lost.
+    Loss: u32 {
+        Ring = 0,
+        Scratch = 1,
+        Arguments = 2,
     }
 }
 
