@@ -1,5 +1,6 @@
 //! Events of the kernel side into records, worded as the kernel words them (`kernel/auditsc.c`).
 
+use std::borrow::Cow;
 use std::os::linux::fs::MetadataExt;
 
 use compat::record::quote;
@@ -255,11 +256,13 @@ impl Assembler {
         } else {
             NameType::Normal
         };
-        let mut shown = text.clone();
-        if kind == NameType::Parent {
-            shown = text
-                .map(|text| names::directory_part(&text).map_or_else(|| self.cwd.clone(), <[u8]>::to_vec));
-        }
+        let shown = match text {
+            Some(text) if kind == NameType::Parent => Some(match names::directory_part(&text) {
+                Some(directory) => Cow::Owned(directory.to_vec()),
+                None => Cow::Owned(self.cwd.clone()),
+            }),
+            text => text,
+        };
         if let Some(shown) = &shown {
             if known.is_none() && !shown.is_empty() {
                 known = self.descriptor_inode(captured, name).or_else(|| self.late_inode(root, shown));
@@ -310,7 +313,7 @@ impl Assembler {
         directory.write(&mut self.absolute);
         if !below.is_empty() {
             self.absolute.push(b'/');
-            self.absolute.extend_from_slice(&below);
+            self.absolute.extend_from_slice(below);
         }
         Late::inode(self.root(captured.head), &self.absolute)
     }
@@ -328,25 +331,31 @@ impl Assembler {
     }
 
     /// The text of a name: its own, or the one that an exec implies.
-    fn name_text(&mut self, captured: &Captured<'_>, number: usize, name: &NameItem<'_>) -> Option<Vec<u8>> {
+    fn name_text<'a>(
+        &mut self,
+        captured: &Captured<'a>,
+        number: usize,
+        name: &NameItem<'a>,
+    ) -> Option<Cow<'a, [u8]>> {
         let head = captured.head;
         if name.flags & abi::NAME_LOADER != 0 {
             let program = captured.names.iter().flatten().rfind(|name| name.inode.ino == head.exe_ino)?;
             let root = self.root(head);
-            return self.late.interpreter(program.inode, name.inode, root, &self.exe, head.pid);
+            let name = self.late.interpreter(program.inode, name.inode, root, &self.exe, head.pid)?;
+            return Some(Cow::Owned(name));
         }
         if let Some(interpreter) = captured.interpreter
             && number == 1
         {
-            return Some(interpreter.to_vec());
+            return Some(Cow::Borrowed(interpreter));
         }
         if name.flags & abi::NAME_NO_TEXT != 0 {
             return None;
         }
         if head.family == Family::Execveat as u32 && captured.exec.is_some() {
-            return Some(names::execveat_name(name.text, head.args[0] as i32));
+            return Some(Cow::Borrowed(names::execveat_name(name.text, head.args[0] as i32)));
         }
-        Some(name.text.to_vec())
+        Some(Cow::Borrowed(name.text))
     }
 
     fn bprm_fcaps(&mut self, captured: &Captured<'_>, event: &mut Event) {

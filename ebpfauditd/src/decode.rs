@@ -140,7 +140,6 @@ impl<'a> Captured<'a> {
                 ItemKind::Arguments => captured.arguments = body,
                 // gone through again by the assembler
                 ItemKind::Target
-                | ItemKind::TargetsMore
                 | ItemKind::FdPair
                 | ItemKind::Capset
                 | ItemKind::Module

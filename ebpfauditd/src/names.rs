@@ -78,15 +78,14 @@ pub fn directory_part(name: &[u8]) -> Option<&[u8]> {
 }
 
 /// `bprm->filename` of an execveat is made up of the descriptor and the name that was given (`fs/exec.c`, `alloc_bprm`).
-pub fn execveat_name(filename: &[u8], directory: i32) -> Vec<u8> {
-    if directory == text::AT_FDCWD {
-        return filename.to_vec();
-    }
-    let prefix = format!("/dev/fd/{directory}");
-    match filename.strip_prefix(prefix.as_bytes()) {
-        Some([]) => Vec::new(),
-        Some([b'/', rest @ ..]) => rest.to_vec(),
-        _ => filename.to_vec(),
+pub fn execveat_name(filename: &[u8], directory: i32) -> &[u8] {
+    let below = (directory != text::AT_FDCWD)
+        .then(|| format!("/dev/fd/{directory}"))
+        .and_then(|prefix| filename.strip_prefix(prefix.as_bytes()));
+    match below {
+        Some([]) => b"",
+        Some([b'/', rest @ ..]) => rest,
+        _ => filename,
     }
 }
 

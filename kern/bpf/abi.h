@@ -47,7 +47,7 @@ typedef long long s64;
 /* Continuations of one event: 8 KiB x 768 = 6 MiB, the kernel's bound on arguments (3/4 of
  * _STK_LIM, fs/exec.c bprm_stack_limits). */
 #define EA_ARGS_CHUNKS 768
-/* Targets of one signal that are kept; a process group may have more, which are counted. */
+/* Targets of one signal that are kept; a process group may have more. */
 #define EA_TARGETS 32
 /* Length of the interpreter's name in a #! line: BINPRM_BUF_SIZE. */
 #define EA_INTERP_MAX 256
@@ -149,7 +149,6 @@ enum ea_item_type {
 	EA_ITEM_MMAP = 15,      /* two u32: fd, flags */
 	EA_ITEM_OPENAT2 = 16,   /* three u64: flags, mode, resolve */
 	EA_ITEM_DIRECTORY = 18, /* path components of what an execveat's descriptor was */
-	EA_ITEM_TARGETS_MORE = 17, /* u32: targets that did not fit */
 };
 
 /* flags of path items */

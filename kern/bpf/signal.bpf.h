@@ -98,8 +98,7 @@ __noinline int signal__emit(u32 which)
 	struct ea_task *state = maps__task(bpf_get_current_task_btf());
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_event *head;
-	u32 id, number, more;
-	u8 *to;
+	u32 id, number;
 
 	if (!frame)
 		return 0;
@@ -114,14 +113,6 @@ __noinline int signal__emit(u32 which)
 		};
 
 		bpf_loop(EA_TARGETS, signal__copy, &copy, 0);
-		if (state->target_count > EA_TARGETS) {
-			more = state->target_count - EA_TARGETS;
-			to = emit__begin(frame, EA_ITEM_TARGETS_MORE, 0, 4);
-			if (to) {
-				*(u32 *)to = more;
-				emit__end(frame, 4);
-			}
-		}
 		return 0;
 	}
 	/* Not delivered: refused, or signal 0. The kernel judges an invalid signal first. */

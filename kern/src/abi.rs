@@ -12,10 +12,6 @@ pub const ARCHES: usize = 2;
 pub const STEPS: usize = 65_536;
 /// `EA_EXES`
 pub const EXES: usize = 1024;
-/// `EA_ARGS_CHUNK`
-pub const ARGS_CHUNK: usize = 8192;
-/// `EA_TARGETS`
-pub const TARGETS: usize = 32;
 /// `EA_CONFIG_TASK_RULES`
 pub const CONFIG_TASK_RULES: u32 = 1;
 /// `EA_CONFIG_EXCLUDES`
@@ -104,7 +100,6 @@ numbered! {
         Clock = 14,
         Mmap = 15,
         Openat2 = 16,
-        TargetsMore = 17,
         Directory = 18,
     }
 }
