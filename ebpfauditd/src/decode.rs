@@ -145,7 +145,8 @@ impl<'a> Captured<'a> {
                 | ItemKind::Module
                 | ItemKind::Clock
                 | ItemKind::Mmap
-                | ItemKind::Openat2 => {}
+                | ItemKind::Openat2
+                | ItemKind::Lookup => {}
             }
         }
         if let Some(arguments) = arguments {

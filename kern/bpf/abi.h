@@ -149,6 +149,11 @@ enum ea_item_type {
 	EA_ITEM_MMAP = 15,      /* two u32: fd, flags */
 	EA_ITEM_OPENAT2 = 16,   /* three u64: flags, mode, resolve */
 	EA_ITEM_DIRECTORY = 18, /* path components of what an execveat's descriptor was */
+	/*
+	 * struct ea_lookup, then text: the whole name where there is a struct filename (the
+	 * kernel's copy), the last component for children.
+	 */
+	EA_ITEM_LOOKUP = 19,
 };
 
 /* flags of path items */
@@ -172,6 +177,35 @@ struct ea_inode {
 	u32 rdev;
 	u32 magic;      /* of the superblock */
 	u32 maybe_caps; /* the inode may carry security.capability */
+};
+
+/*
+ * What a syscall did with names, in the kernel's order; one per call of the kernel's own hooks
+ * (kernel/auditsc.c), from which user space makes up the kernel's list of names. An operation with
+ * a `name` not seen before implies its getname at that place.
+ */
+enum ea_lookup_op {
+	EA_LOOKUP_GETNAME = 1, /* a name was taken over; nothing found (yet) */
+	EA_LOOKUP_NORMAL = 2,  /* audit_inode(name, dentry) */
+	EA_LOOKUP_PARENT = 3,  /* audit_inode(name, dentry, AUDIT_INODE_PARENT) */
+	EA_LOOKUP_DELETE = 4,  /* audit_inode_child(dir, dentry, AUDIT_TYPE_CHILD_DELETE) */
+	EA_LOOKUP_CREATE = 5,  /* audit_inode_child(dir, dentry, AUDIT_TYPE_CHILD_CREATE) */
+	EA_LOOKUP_FILE = 6,    /* audit_file(file) */
+};
+
+/* flags of lookups */
+#define EA_LOOKUP_INODE  1 /* the inode is known */
+#define EA_LOOKUP_NOEVAL 2 /* umount's mountpoint: file capabilities are not asked for */
+#define EA_LOOKUP_HIDDEN 4 /* counted, not shown */
+#define EA_LOOKUP_CUT    8 /* the text did not fit */
+
+struct ea_lookup {
+	u64 name;    /* address of the struct filename: which getname it was; 0: none */
+	u64 dir_ino; /* of a child: its directory */
+	u32 dir_dev;
+	u16 op;    /* enum ea_lookup_op */
+	u16 flags; /* EA_LOOKUP_* */
+	struct ea_inode inode;
 };
 
 struct ea_target {

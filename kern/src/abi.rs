@@ -46,6 +46,14 @@ pub const NAME_NO_INODE: u16 = 4;
 pub const NAME_NO_TEXT: u16 = 8;
 /// `EA_NAME_LOADER`
 pub const NAME_LOADER: u16 = 16;
+/// `EA_LOOKUP_INODE`
+pub const LOOKUP_INODE: u16 = 1;
+/// `EA_LOOKUP_NOEVAL`
+pub const LOOKUP_NOEVAL: u16 = 2;
+/// `EA_LOOKUP_HIDDEN`
+pub const LOOKUP_HIDDEN: u16 = 4;
+/// `EA_LOOKUP_CUT`
+pub const LOOKUP_CUT: u16 = 8;
 /// `EA_NO_FAMILY`
 pub const NO_FAMILY: u32 = 0xffff_ffff;
 
@@ -101,6 +109,19 @@ numbered! {
         Mmap = 15,
         Openat2 = 16,
         Directory = 18,
+        Lookup = 19,
+    }
+}
+
+numbered! {
+    /// What was done with a name.
+    LookupOp: u16 {
+        Getname = 1,
+        Normal = 2,
+        Parent = 3,
+        Delete = 4,
+        Create = 5,
+        File = 6,
     }
 }
 
@@ -330,6 +351,24 @@ pub struct Inode {
     pub maybe_caps: u32,
 }
 
+/// One operation on a name; its text follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Lookup {
+    /// which getname it was, 0: none
+    pub name: u64,
+    /// of a child: inode of its directory
+    pub dir_ino: u64,
+    /// of a child: device of its directory, kernel-internal number
+    pub dir_dev: u32,
+    /// [`LookupOp`]
+    pub op: u16,
+    /// `LOOKUP_*`
+    pub flags: u16,
+    /// valid with [`LOOKUP_INODE`]
+    pub inode: Inode,
+}
+
 /// Whom a signal or ptrace went to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -484,6 +523,7 @@ mod tests {
             More { kind, cpu, seq, offset, len }
             Item { kind, flags, len }
             Inode { ino, ctime, ctime_nsec, dev, mode, uid, gid, rdev, magic, maybe_caps }
+            Lookup { name, dir_ino, dir_dev, op, flags, inode }
             Target { pid, auid, uid, ses, comm }
             Capset { inheritable, permitted, effective, ambient }
             Exec { argc, script, before, after, before_uid, before_gid, after_uid, after_euid }
