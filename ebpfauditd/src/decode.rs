@@ -146,7 +146,16 @@ impl<'a> Captured<'a> {
                 | ItemKind::Clock
                 | ItemKind::Mmap
                 | ItemKind::Openat2
-                | ItemKind::Lookup => {}
+                | ItemKind::Lookup
+                | ItemKind::Ipc
+                | ItemKind::MqOpen
+                | ItemKind::MqSendrecv
+                | ItemKind::MqNotify
+                | ItemKind::MqGetsetattr
+                | ItemKind::Socketcall
+                | ItemKind::Adjtime
+                | ItemKind::Anomaly
+                | ItemKind::Uringop => {}
             }
         }
         if let Some(arguments) = arguments {

@@ -154,7 +154,20 @@ enum ea_item_type {
 	 * kernel's copy), the last component for children.
 	 */
 	EA_ITEM_LOOKUP = 19,
+	EA_ITEM_IPC = 30,           /* struct ea_ipc */
+	EA_ITEM_MQ_OPEN = 31,       /* struct ea_mq_open */
+	EA_ITEM_MQ_SENDRECV = 32,   /* struct ea_mq_sendrecv */
+	EA_ITEM_MQ_NOTIFY = 33,     /* struct ea_mq_notify */
+	EA_ITEM_MQ_GETSETATTR = 34, /* struct ea_mq_getsetattr */
+	EA_ITEM_SOCKETCALL = 35,    /* u64 each: the arguments of the multiplexed call */
+	EA_ITEM_ADJTIME = 36,       /* struct ea_adjtime */
+	EA_ITEM_ANOMALY = 37,       /* text: the operation; flags: EA_ANOMALY_* */
+	EA_ITEM_URINGOP = 38,       /* struct ea_uringop; before the lookups of its operation */
 };
+
+/* flags of anomalies */
+#define EA_ANOMALY_LINK  1
+#define EA_ANOMALY_CREAT 2
 
 /* flags of path items */
 #define EA_PATH_DELETED 1 /* unlinked */
@@ -191,6 +204,11 @@ enum ea_lookup_op {
 	EA_LOOKUP_DELETE = 4,  /* audit_inode_child(dir, dentry, AUDIT_TYPE_CHILD_DELETE) */
 	EA_LOOKUP_CREATE = 5,  /* audit_inode_child(dir, dentry, AUDIT_TYPE_CHILD_CREATE) */
 	EA_LOOKUP_FILE = 6,    /* audit_file(file) */
+	/*
+	 * Not an operation: the inode of a child's directory, for the entry without a name that the
+	 * kernel makes when no earlier lookup has led there. Stands before the child.
+	 */
+	EA_LOOKUP_DIRECTORY = 7,
 };
 
 /* flags of lookups */
@@ -198,6 +216,8 @@ enum ea_lookup_op {
 #define EA_LOOKUP_NOEVAL 2 /* umount's mountpoint: file capabilities are not asked for */
 #define EA_LOOKUP_HIDDEN 4 /* counted, not shown */
 #define EA_LOOKUP_CUT    8 /* the text did not fit */
+/* Begins with its getname: a struct filename that was given back may come again at its address. */
+#define EA_LOOKUP_NEW 16
 
 struct ea_lookup {
 	u64 name;    /* address of the struct filename: which getname it was; 0: none */
@@ -234,6 +254,79 @@ struct ea_exec {
 	u32 after_euid;
 };
 
+/* An IPC object, and the permissions that IPC_SET gives it. */
+struct ea_ipc {
+	u32 uid;
+	u32 gid;
+	u32 mode;     /* as kern_ipc_perm has it */
+	u32 has_perm; /* 1: what follows is valid */
+	u64 qbytes;
+	u32 perm_uid;
+	u32 perm_gid;
+	u32 perm_mode;
+	u32 pad;
+};
+
+/* struct mq_attr without its reserve. */
+struct ea_mq_attr {
+	s64 flags;
+	s64 maxmsg;
+	s64 msgsize;
+	s64 curmsgs;
+};
+
+struct ea_mq_open {
+	u32 oflag;
+	u32 mode;
+	struct ea_mq_attr attr; /* zero: none was given */
+};
+
+struct ea_mq_sendrecv {
+	s32 mqdes;
+	u32 prio;
+	u64 len;
+	s64 sec;
+	s64 nsec;
+};
+
+struct ea_mq_notify {
+	s32 mqdes;
+	s32 signo;
+};
+
+struct ea_mq_getsetattr {
+	s32 mqdes;
+	u32 pad;
+	struct ea_mq_attr attr;
+};
+
+/* AUDIT_NTP_OFFSET, FREQ, STATUS, TAI, TICK, ADJUST */
+#define EA_NTP_VALUES 6
+
+struct ea_adjtime {
+	s64 before[EA_NTP_VALUES];
+	s64 after[EA_NTP_VALUES];
+};
+
+/* One operation of io_uring that was carried out in the running syscall, or in a worker's event. */
+struct ea_uringop {
+	s64 exit;
+	u32 op;
+	u32 success;
+	u32 has_exit;
+	u32 rule;    /* which rule decided */
+	u32 lookups; /* of the event before this operation ended */
+	u32 uid;
+	u32 gid;
+	u32 euid;
+	u32 suid;
+	u32 fsuid;
+	u32 egid;
+	u32 sgid;
+	u32 fsgid;
+	u32 pad;
+};
+
 /* Record types that the exclude list can drop from an event of ours: bits of ea_event.excluded. */
 enum ea_record {
 	EA_RECORD_SYSCALL,
@@ -251,6 +344,17 @@ enum ea_record {
 	EA_RECORD_TIME_INJOFFSET,
 	EA_RECORD_OPENAT2,
 	EA_RECORD_EOE,
+	EA_RECORD_IPC,
+	EA_RECORD_IPC_SET_PERM,
+	EA_RECORD_MQ_OPEN,
+	EA_RECORD_MQ_SENDRECV,
+	EA_RECORD_MQ_NOTIFY,
+	EA_RECORD_MQ_GETSETATTR,
+	EA_RECORD_SOCKETCALL,
+	EA_RECORD_TIME_ADJNTPVAL,
+	EA_RECORD_ANOM_LINK,
+	EA_RECORD_ANOM_CREAT,
+	EA_RECORD_URINGOP,
 	EA_RECORDS,
 };
 
@@ -283,6 +387,7 @@ enum ea_family {
 	EA_FAMILY_SETTIME = 24,
 	EA_FAMILY_EXECVEAT = 25, /* as EXEC, name in a1 */
 	EA_FAMILY_BIND = 26,     /* as ADDRESS_IN, creates a name for AF_UNIX */
+	EA_FAMILY_URING = 27, /* an io_uring operation outside of a syscall: URINGOP, no SYSCALL */
 };
 
 /* ---- the filter -------------------------------------------------------------------------- */

@@ -179,6 +179,17 @@ static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {
     [EA_RECORD_TIME_INJOFFSET] = 1332,
     [EA_RECORD_OPENAT2] = 1337,
     [EA_RECORD_EOE] = 1320,
+    [EA_RECORD_IPC] = 1303,
+    [EA_RECORD_IPC_SET_PERM] = 1311,
+    [EA_RECORD_MQ_OPEN] = 1312,
+    [EA_RECORD_MQ_SENDRECV] = 1313,
+    [EA_RECORD_MQ_NOTIFY] = 1314,
+    [EA_RECORD_MQ_GETSETATTR] = 1315,
+    [EA_RECORD_SOCKETCALL] = 1304,
+    [EA_RECORD_TIME_ADJNTPVAL] = 1333,
+    [EA_RECORD_ANOM_LINK] = 1702,
+    [EA_RECORD_ANOM_CREAT] = 1703,
+    [EA_RECORD_URINGOP] = 1336,
 };
 
 struct ea_exclusion {

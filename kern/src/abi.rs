@@ -54,6 +54,14 @@ pub const LOOKUP_NOEVAL: u16 = 2;
 pub const LOOKUP_HIDDEN: u16 = 4;
 /// `EA_LOOKUP_CUT`
 pub const LOOKUP_CUT: u16 = 8;
+/// `EA_LOOKUP_NEW`
+pub const LOOKUP_NEW: u16 = 16;
+/// `EA_ANOMALY_LINK`
+pub const ANOMALY_LINK: u16 = 1;
+/// `EA_ANOMALY_CREAT`
+pub const ANOMALY_CREAT: u16 = 2;
+/// `EA_NTP_VALUES`
+pub const NTP_VALUES: usize = 6;
 /// `EA_NO_FAMILY`
 pub const NO_FAMILY: u32 = 0xffff_ffff;
 
@@ -110,6 +118,15 @@ numbered! {
         Openat2 = 16,
         Directory = 18,
         Lookup = 19,
+        Ipc = 30,
+        MqOpen = 31,
+        MqSendrecv = 32,
+        MqNotify = 33,
+        MqGetsetattr = 34,
+        Socketcall = 35,
+        Adjtime = 36,
+        Anomaly = 37,
+        Uringop = 38,
     }
 }
 
@@ -122,6 +139,7 @@ numbered! {
         Delete = 4,
         Create = 5,
         File = 6,
+        Directory = 7,
     }
 }
 
@@ -143,6 +161,17 @@ numbered! {
         TimeInjoffset = 12,
         Openat2 = 13,
         Eoe = 14,
+        Ipc = 15,
+        IpcSetPerm = 16,
+        MqOpen = 17,
+        MqSendrecv = 18,
+        MqNotify = 19,
+        MqGetsetattr = 20,
+        Socketcall = 21,
+        TimeAdjntpval = 22,
+        AnomLink = 23,
+        AnomCreat = 24,
+        Uringop = 25,
     }
 }
 
@@ -176,6 +205,7 @@ numbered! {
         Settime = 24,
         Execveat = 25,
         Bind = 26,
+        Uring = 27,
     }
 }
 
@@ -421,6 +451,140 @@ pub struct Exec {
     pub after_euid: u32,
 }
 
+/// An IPC object, and the permissions that `IPC_SET` gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Ipc {
+    /// owner
+    pub uid: u32,
+    /// group
+    pub gid: u32,
+    /// permission bits and marks
+    pub mode: u32,
+    /// 1: what follows is valid
+    pub has_perm: u32,
+    /// of a message queue
+    pub qbytes: u64,
+    /// owner to be
+    pub perm_uid: u32,
+    /// group to be
+    pub perm_gid: u32,
+    /// permission bits to be
+    pub perm_mode: u32,
+    /// zero
+    pub pad: u32,
+}
+
+/// Attributes of a message queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MqAttr {
+    /// `mq_flags`
+    pub flags: i64,
+    /// `mq_maxmsg`
+    pub maxmsg: i64,
+    /// `mq_msgsize`, bytes
+    pub msgsize: i64,
+    /// `mq_curmsgs`
+    pub curmsgs: i64,
+}
+
+/// Arguments of `mq_open`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MqOpen {
+    /// `O_*`
+    pub oflag: u32,
+    /// permission bits
+    pub mode: u32,
+    /// zero: none were given
+    pub attr: MqAttr,
+}
+
+/// Arguments of `mq_timedsend` and `mq_timedreceive`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MqSendrecv {
+    /// descriptor
+    pub mqdes: i32,
+    /// priority, 0 for a receive
+    pub prio: u32,
+    /// bytes
+    pub len: u64,
+    /// absolute timeout, seconds; 0: none
+    pub sec: i64,
+    /// nanoseconds
+    pub nsec: i64,
+}
+
+/// Arguments of `mq_notify`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MqNotify {
+    /// descriptor
+    pub mqdes: i32,
+    /// signal, 0: none
+    pub signo: i32,
+}
+
+/// Arguments of `mq_getsetattr`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MqGetsetattr {
+    /// descriptor
+    pub mqdes: i32,
+    /// zero
+    pub pad: u32,
+    /// attributes to be
+    pub attr: MqAttr,
+}
+
+/// Values of the clock's discipline, in the order offset, freq, status, tai, tick, adjust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Adjtime {
+    /// before the call
+    pub before: [i64; NTP_VALUES],
+    /// after it
+    pub after: [i64; NTP_VALUES],
+}
+
+/// An operation of `io_uring`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Uringop {
+    /// return value as audit prints it
+    pub exit: i64,
+    /// `IORING_OP_*`
+    pub op: u32,
+    /// 1 or 0
+    pub success: u32,
+    /// 0: it has no return value
+    pub has_exit: u32,
+    /// index of the rule that decided, in its generation
+    pub rule: u32,
+    /// lookups of the event before the operation ended
+    pub lookups: u32,
+    /// real uid
+    pub uid: u32,
+    /// real gid
+    pub gid: u32,
+    /// effective uid
+    pub euid: u32,
+    /// saved uid
+    pub suid: u32,
+    /// filesystem uid
+    pub fsuid: u32,
+    /// effective gid
+    pub egid: u32,
+    /// saved gid
+    pub sgid: u32,
+    /// filesystem gid
+    pub fsgid: u32,
+    /// zero
+    pub pad: u32,
+}
+
 /// Value of the index, per generation, architecture and syscall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -527,6 +691,14 @@ mod tests {
             Target { pid, auid, uid, ses, comm }
             Capset { inheritable, permitted, effective, ambient }
             Exec { argc, script, before, after, before_uid, before_gid, after_uid, after_euid }
+            Ipc { uid, gid, mode, has_perm, qbytes, perm_uid, perm_gid, perm_mode, pad }
+            MqAttr { flags, maxmsg, msgsize, curmsgs }
+            MqOpen { oflag, mode, attr }
+            MqSendrecv { mqdes, prio, len, sec, nsec }
+            MqNotify { mqdes, signo }
+            MqGetsetattr { mqdes, pad, attr }
+            Adjtime { before, after }
+            Uringop { exit, op, success, has_exit, rule, lookups, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, pad }
             Entry { first, needs, family }
             Step { fact, op, flags, pad, operand, next, rule }
             Exe { ino, dev, present }
