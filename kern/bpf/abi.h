@@ -58,6 +58,24 @@ typedef long long s64;
 /* The buffer in which an event is put together: head, exe, cwd, two names, a first chunk of
  * arguments and small items; below the 32 KiB that a per-CPU map value may have. */
 #define EA_BUFFER 28672
+/* Slots of a journal: an exec of a chain of five scripts with Tomoyo's lookups has 14; a rename 6. */
+#define EA_SLOTS 32
+/* Bytes of a journal's own texts; a text that does not fit goes to the long texts of the task. */
+#define EA_TEXT 1024
+/* The longest text that a journal tries to keep itself: one probe of this size. */
+#define EA_TEXT_SHORT 256
+/* Long texts of a task: four names of PATH_MAX (rename has two; a mount may have more). */
+#define EA_TEXT_LONG 16384
+/* Different directories of dir= rules in a generation, in words of 64 bits. */
+#define EA_TREE_WORDS 16
+/* Watched paths that one inode may be reached by (hard links); trees that a directory is a root of. */
+#define EA_RUNS 4
+#define EA_TAGS 8
+/* Inodes and names of path= and inode= rules, both generations. */
+#define EA_WATCHES 16384
+/* Directories of dir= rules with the mounts below them, both generations. */
+#define EA_TREES 4096
+
 /* How deep the tree of a pid namespace's idr can be: 32 bits in steps of 6. */
 #define EA_XARRAY_DEPTH 6
 /* Supplementary groups are searched by bisection; NGROUPS_MAX is 65536. */
@@ -110,6 +128,8 @@ struct ea_event {
 	u32 size;      /* of this record, items included */
 	u32 args_len;  /* whole length of the argument area, when there is one */
 	u32 mnt_ns;    /* inode number of the task's mount namespace */
+	u32 access;    /* perm= bits that the flags of an open ask for; of other syscalls all */
+	u32 names;     /* slots of the journal */
 	u8 comm[16];
 };
 
@@ -397,6 +417,9 @@ enum ea_family {
 #define EA_NEED_PARENT      2
 #define EA_NEED_EXE         4
 #define EA_NEED_LOGIN       16
+#define EA_NEED_NAMES       32  /* the names that the syscall looks up: for a record, or to judge */
+#define EA_NEED_WATCH       64  /* path= or inode= rules name this syscall */
+#define EA_NEED_HIT         128 /* no rule is interested in names but by path=, inode=, dir= */
 
 /* Value of the index: one per (generation, arch, syscall). */
 struct ea_entry {
@@ -422,6 +445,8 @@ enum ea_op {
 	EA_OP_GROUP_NE,
 	EA_OP_TRUE,
 	EA_OP_FALSE,
+	EA_OP_TREE, /* dir=: the operand is the number of a tree */
+	EA_OP_NAMED, /* the operand is the index of a set of syscalls; this one is in it */
 };
 
 /*
@@ -433,6 +458,56 @@ enum ea_op {
 #define EA_STEP_LAST  1 /* true here means: the rule matches */
 #define EA_STEP_NEVER 2 /* the rule that matches suppresses */
 #define EA_STEP_EXIT  4 /* false when the syscall has no return value */
+#define EA_STEP_NAME  8 /* the fact is one of enum ea_name_fact: of any name, or of the watch's */
+
+/* Facts of a name, for steps with EA_STEP_NAME. */
+enum ea_name_fact {
+	EA_NAME_INODE, /* low 32 bits */
+	EA_NAME_DEV_MAJOR, /* of the device it lies on, or that it is */
+	EA_NAME_DEV_MINOR,
+	EA_NAME_UID,
+	EA_NAME_GID,
+	EA_NAME_TYPE, /* of any name that has an inode, whichever the watch's is */
+};
+
+/* Sets of syscalls: the masks of path= rules, whose runs belong to inodes and not to syscalls. */
+#define EA_SETS 512
+struct ea_set {
+	u32 words[EA_ARCHES][EA_SYSCALLS / 32];
+};
+
+/* An object of a generation: key of the watches and of the trees. */
+#define EA_ANY_DEV 0xffffffffu /* inode= asks for the number only */
+struct ea_object {
+	u64 ino;
+	u32 dev;
+	u32 generation; /* 0 or 1 */
+};
+
+/* The runs of steps of the watches on an inode, by their first step; 0: none. */
+struct ea_runs {
+	u32 first[EA_RUNS];
+};
+
+/* The trees that a directory is a root of, by number + 1; 0: none. */
+struct ea_tags {
+	u16 tree[EA_TAGS];
+};
+
+/* The name of a watch in its directory, filled up with zeros. */
+struct ea_child {
+	u64 ino;
+	u32 dev;
+	u32 generation;
+	char name[EA_NAME_MAX];
+};
+
+/* What a watched name leads to at present. */
+struct ea_bound {
+	u32 first; /* the watch's run */
+	u32 dev;
+	u64 ino; /* 0: nothing */
+};
 
 /*
  * The rules of a syscall in order are a run of steps: a step that is true goes on to the following
@@ -457,6 +532,8 @@ struct ea_exe {
 
 #define EA_CONFIG_TASK_RULES 1 /* the task list is not empty */
 #define EA_CONFIG_EXCLUDES   2 /* the exclude list is not empty */
+#define EA_CONFIG_TREES      4 /* there are dir= rules */
+#define EA_CONFIG_INODES     8 /* there are inode= rules */
 
 /* One element; what changes at run time. */
 struct ea_config {
@@ -483,6 +560,7 @@ struct ea_counters {
 	u64 lost[EA_LOSSES];
 	u64 unread;   /* facts that could not be read from user memory */
 	u64 no_state; /* per-task state that could not be had */
+	u64 cut;      /* names for which a journal had no room */
 };
 
 #endif

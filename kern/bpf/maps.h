@@ -87,6 +87,8 @@ struct ea_frame {
 	/* between the filter and its caller */
 	u32 rule;
 	u32 never;
+	u32 limit; /* only rules before this one are looked at */
+	u32 slot;  /* the watch's name, EA_ANY_SLOT: any */
 	/* of the syscall at hand */
 	u64 arg4;
 	u64 arg5;
@@ -94,6 +96,8 @@ struct ea_frame {
 	u32 address_len;
 	u32 address_out;
 };
+
+#define EA_ANY_SLOT 0xffffffffu
 
 enum {
 	EA_FRAME_SYSCALL,
@@ -108,6 +112,102 @@ struct {
 	__type(key, u32);
 	__type(value, struct ea_frame);
 } ea_frames SEC(".maps");
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EA_GENERATIONS *EA_SETS);
+	__type(key, u32);
+	__type(value, struct ea_set);
+} ea_sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EA_WATCHES);
+	__type(key, struct ea_object);
+	__type(value, struct ea_runs);
+} ea_watches SEC(".maps");
+
+/* Directories that hold a watched name, and how many: the cheap first look. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EA_WATCHES);
+	__type(key, struct ea_object);
+	__type(value, u32);
+} ea_parents SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EA_WATCHES);
+	__type(key, struct ea_child);
+	__type(value, struct ea_bound);
+} ea_children SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EA_TREES);
+	__type(key, struct ea_object);
+	__type(value, struct ea_tags);
+} ea_trees SEC(".maps");
+
+/* One operation on the list of names, as kernel/auditsc.c has it. */
+struct ea_slot {
+	u64 name;     /* the struct filename */
+	u64 dentry;   /* of a child, by which its second hook finds it */
+	u64 dir_ino;  /* of a child: its directory */
+	u32 dir_dev;
+	u16 op;       /* enum ea_lookup_op */
+	u16 flags;    /* EA_LOOKUP_*, EA_SLOT_* */
+	u32 text;     /* where it begins */
+	u32 text_len;
+	struct ea_runs runs; /* of the watches on its inode */
+	struct ea_inode inode;
+};
+
+/* beyond EA_LOOKUP_*: */
+#define EA_SLOT_LONG    0x100 /* the text is among the long ones */
+#define EA_SLOT_UNBOUND 0x200 /* the syscall ended the watch's binding: judged without exit value */
+/* to journal__inode: not to be left out where only hits are asked for, for more follows */
+#define EA_SLOT_KEEP    0x400
+
+struct ea_journal {
+	u64 args[4]; /* whose journal it is: the syscall's registers and number */
+	u32 nr;
+	u32 arch_index;
+	u32 generation; /* under which the runs and tags were found */
+	u32 count;      /* slots in use */
+	u32 text_used;
+	u32 long_used;
+	u64 climb;  /* where the climb to the top is at */
+	u32 tagged; /* it has found trees */
+	u32 pad;
+	u64 tags[EA_TREE_WORDS];
+	struct ea_slot slots[EA_SLOTS];
+	char text[EA_TEXT];
+};
+
+struct ea_texts {
+	char bytes[EA_TEXT_LONG];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct ea_journal);
+} ea_journals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct ea_texts);
+} ea_texts SEC(".maps");
 
 static __always_inline struct ea_frame *maps__frame(u32 which)
 {
@@ -124,7 +224,7 @@ static __always_inline struct ea_entry *maps__entry(u32 generation, u32 arch_ind
 		return NULL;
 	key = ((generation & 1) * EA_ARCHES + arch_index) * EA_SYSCALLS + (u32)nr;
 	entry = bpf_map_lookup_elem(&ea_index, &key);
-	return entry && entry->first ? entry : NULL;
+	return entry && (entry->first || entry->needs) ? entry : NULL;
 }
 
 static __always_inline struct ea_counters *maps__counters(void)

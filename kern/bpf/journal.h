@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a syscall under way has looked up: the operations on the kernel's list of names
+ * (kernel/auditsc.c: __audit_getname, __audit_inode, __audit_inode_child, __audit_file), in their
+ * order. User space makes the list of them; here it is judged, slot by slot.
+ *
+ * There is no program at a syscall's entry, which would cost as much again as the one at its exit.
+ * An inner hook learns from the registers that the kernel saved whether rules name the syscall. The
+ * exit empties the journal; one that another syscall began (its exit was not seen, because the
+ * programs were attached in between) is begun anew.
+ */
+#ifndef EA_JOURNAL_H
+#define EA_JOURNAL_H
+
+static __always_inline struct ea_journal *journal__present(void)
+{
+	return maps__state(&ea_journals, task__current());
+}
+
+/* What the rules say of the syscall that the task is in; NULL: nothing that concerns names. */
+static __always_inline struct ea_entry *journal__entry(u32 generation)
+{
+	struct task_struct *task = task__current();
+	struct ea_entry *entry;
+	struct pt_regs *regs;
+
+	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon ||
+	    (GET(task, flags) & PF_KTHREAD))
+		return NULL;
+	regs = task__regs(task);
+	entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));
+	return entry && (entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH)) ? entry : NULL;
+}
+
+static __always_inline int journal__is_of(struct ea_journal *journal, u32 nr, u64 *args,
+					  u32 arch_index)
+{
+	return journal->nr == nr && journal->arch_index == arch_index &&
+	       journal->args[0] == args[0] && journal->args[1] == args[1] &&
+	       journal->args[2] == args[2] && journal->args[3] == args[3];
+}
+
+/* The journal of the running syscall, begun if need be. */
+static __always_inline struct ea_journal *journal__begin(u32 generation)
+{
+	struct task_struct *task = task__current();
+	struct pt_regs *regs = task__regs(task);
+	u32 arch_index = task__arch_index(task);
+	u32 nr = (u32)GET(regs, orig_ax);
+	struct ea_journal *journal;
+	u64 args[4];
+
+	journal = maps__state_or_new(&ea_journals, task);
+	if (!journal)
+		return NULL;
+	task__args(regs, arch_index, args);
+	if (journal->count && journal__is_of(journal, nr, args, arch_index))
+		return journal;
+	__builtin_memcpy(journal->args, args, sizeof(args));
+	journal->nr = nr;
+	journal->arch_index = arch_index;
+	journal->generation = generation;
+	journal->count = 0;
+	journal->text_used = 0;
+	journal->long_used = 0;
+	__builtin_memset(journal->tags, 0, sizeof(journal->tags));
+	return journal;
+}
+
+static __always_inline void journal__count_cut(void)
+{
+	struct ea_counters *counters = maps__counters();
+
+	if (counters)
+		counters->cut++;
+}
+
+/* A slot after the last; NULL, and counted, when there is no room. */
+static __always_inline struct ea_slot *journal__add(struct ea_journal *journal)
+{
+	struct ea_slot *slot;
+	u32 at = journal->count;
+
+	if (at >= EA_SLOTS) {
+		journal__count_cut();
+		return NULL;
+	}
+	slot = &journal->slots[at & (EA_SLOTS - 1)];
+	journal->count = at + 1;
+	__builtin_memset(slot, 0, sizeof(*slot));
+	return slot;
+}
+
+/* Takes a text of the kernel's over. */
+static __always_inline void journal__text(struct ea_journal *journal, struct ea_slot *slot,
+					  const void *from)
+{
+	u32 at = journal->text_used;
+	struct ea_texts *texts;
+	long length;
+
+	if (at <= EA_TEXT - EA_TEXT_SHORT) {
+		length = bpf_probe_read_kernel_str(journal->text + at, EA_TEXT_SHORT, from);
+		if (length < EA_TEXT_SHORT) {
+			slot->text = at;
+			slot->text_len = length > 0 ? (u32)length - 1 : 0;
+			journal->text_used = at + slot->text_len;
+			return;
+		}
+	}
+	texts = maps__state_or_new(&ea_texts, task__current());
+	at = journal->long_used;
+	if (!texts || at > EA_TEXT_LONG - EA_PATH_MAX) {
+		slot->flags |= EA_LOOKUP_CUT;
+		journal__count_cut();
+		return;
+	}
+	length = bpf_probe_read_kernel_str(texts->bytes + at, EA_PATH_MAX, from);
+	slot->flags |= EA_SLOT_LONG;
+	slot->text = at;
+	slot->text_len = length > 0 ? (u32)length - 1 : 0;
+	journal->long_used = at + slot->text_len;
+}
+
+/*
+ * The slot for an operation on a name: the one that the name's getname made, if nothing has taken it
+ * yet, else a new one. A text that an earlier slot of the name holds is not read again.
+ */
+static __always_inline struct ea_slot *journal__slot(struct ea_journal *journal, u64 filename)
+{
+	struct ea_slot *slot, *earlier = NULL;
+	const char *text = NULL;
+
+	if (!filename)
+		return journal__add(journal);
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
+		slot = &journal->slots[i];
+		if (slot->name != filename)
+			continue;
+		if (slot->op == EA_LOOKUP_GETNAME)
+			return slot;
+		earlier = slot;
+	}
+	slot = journal__add(journal);
+	if (!slot)
+		return NULL;
+	slot->name = filename;
+	if (earlier) {
+		slot->text = earlier->text;
+		slot->text_len = earlier->text_len;
+		slot->flags = earlier->flags & (EA_SLOT_LONG | EA_LOOKUP_CUT);
+		return slot;
+	}
+	READ(text, (struct filename *)filename, name);
+	if (text)
+		journal__text(journal, slot, text);
+	return slot;
+}
+
+/* ---- watches and trees ------------------------------------------------------------------- */
+
+static __always_inline void journal__object(struct ea_object *object, u64 inode_at, u32 generation)
+{
+	struct inode *inode = (struct inode *)inode_at;
+	struct super_block *sb = NULL;
+	u32 dev = 0;
+
+	READ(object->ino, inode, i_ino);
+	READ(sb, inode, i_sb);
+	READ(dev, sb, s_dev);
+	object->dev = dev;
+	object->generation = generation & 1;
+}
+
+/* The watches on an inode. 1: there are some. */
+static __always_inline int journal__runs(struct ea_runs *to, struct ea_object *object)
+{
+	struct ea_runs *runs = bpf_map_lookup_elem(&ea_watches, object);
+	struct ea_object number;
+	int found = 0;
+
+	if (runs) {
+		*to = *runs;
+		found = 1;
+	}
+	if (!(ea_config.flags[object->generation & 1] & EA_CONFIG_INODES))
+		return found;
+	/* the comparison of inode= knows 32 bits of the number, and no device */
+	number.ino = (u32)object->ino;
+	number.dev = EA_ANY_DEV;
+	number.generation = object->generation;
+	runs = bpf_map_lookup_elem(&ea_watches, &number);
+	if (runs) {
+		to->first[EA_RUNS - 1] = runs->first[0];
+		found = 1;
+	}
+	return found;
+}
+
+/* The trees that an inode is a root of, into the journal. 1: there are some. */
+static __always_inline int journal__tag(struct ea_journal *journal, struct ea_object *object)
+{
+	struct ea_tags *tags = bpf_map_lookup_elem(&ea_trees, object);
+
+	if (!tags)
+		return 0;
+	for (int i = 0; i < EA_TAGS; i++) {
+		u32 tree = tags->tree[i];
+
+		if (!tree)
+			break;
+		tree--;
+		journal->tags[(tree / 64) & (EA_TREE_WORDS - 1)] |= 1ULL << (tree % 64);
+	}
+	return 1;
+}
+
+/* A stretch of the climb of handle_path. 1: the top has been reached. */
+__noinline int journal__climb(u32 generation)
+{
+	struct ea_journal *journal = journal__present();
+	struct ea_object object;
+
+	if (!journal)
+		return 1;
+	for (int i = 0; i < EA_PATH_STRETCH; i++) {
+		struct dentry *dentry = (struct dentry *)journal->climb;
+		u64 inode = 0, parent = 0;
+
+		READ(inode, dentry, d_inode);
+		if (inode) {
+			journal__object(&object, inode, generation);
+			journal->tagged |= journal__tag(journal, &object);
+		}
+		READ(parent, dentry, d_parent);
+		if (!parent || parent == journal->climb)
+			return 1;
+		journal->climb = parent;
+	}
+	return 0;
+}
+
+/* handle_path: the trees above a dentry, within its filesystem. 1: there are some. */
+static __always_inline int journal__trees(struct ea_journal *journal, u64 dentry, u32 generation)
+{
+	journal->climb = dentry;
+	journal->tagged = 0;
+	for (int i = 0; i < EA_PATH_DEPTH / EA_PATH_STRETCH; i++)
+		if (journal__climb(generation))
+			break;
+	return journal->tagged;
+}
+
+/* ---- the operations ---------------------------------------------------------------------- */
+
+/* Takes over where a name led: inode data of this moment, watches, trees. */
+static __always_inline void journal__found(struct ea_slot *slot, u64 inode, struct ea_runs *runs)
+{
+	emit__inode(&slot->inode, (struct inode *)inode);
+	slot->flags |= EA_LOOKUP_INODE;
+	slot->runs = *runs;
+}
+
+/* audit_inode, audit_file: a name led to a dentry. Without one: audit_getname. */
+__noinline int journal__inode(u64 filename, u64 dentry, u32 op, u32 flags)
+{
+	u32 generation = ea_config.generation;
+	struct ea_entry *entry = journal__entry(generation);
+	struct ea_journal *journal;
+	struct ea_object object;
+	struct ea_runs runs = {};
+	struct ea_slot *slot;
+	u64 inode = 0;
+	u32 trees;
+	int hit = flags & EA_SLOT_KEEP;
+
+	if (!entry)
+		return 0;
+	trees = ea_config.flags[generation & 1] & EA_CONFIG_TREES;
+	if (dentry)
+		READ(inode, (struct dentry *)dentry, d_inode);
+	if (inode && (entry->needs & EA_NEED_WATCH)) {
+		journal__object(&object, inode, generation);
+		hit |= journal__runs(&runs, &object);
+	}
+	if ((entry->needs & EA_NEED_HIT) && !hit && !(trees && inode))
+		return 0;
+	journal = journal__begin(generation);
+	if (!journal)
+		return 0;
+	if (trees && inode)
+		hit |= journal__trees(journal, dentry, generation);
+	if ((entry->needs & EA_NEED_HIT) && !hit)
+		return 0;
+	slot = journal__slot(journal, filename);
+	if (!slot)
+		return 0;
+	slot->op = inode ? op : EA_LOOKUP_GETNAME;
+	slot->flags |= flags & (EA_LOOKUP_NOEVAL | EA_LOOKUP_HIDDEN);
+	if (inode)
+		journal__found(slot, inode, &runs);
+	return 0;
+}
+
+/* audit_getname. A name that is taken over already stays where it is. */
+__noinline int journal__name(u64 filename)
+{
+	struct ea_entry *entry = journal__entry(ea_config.generation);
+	struct ea_journal *journal;
+	struct ea_slot *slot;
+
+	if (!entry || (entry->needs & EA_NEED_HIT))
+		return 0;
+	journal = journal__begin(ea_config.generation);
+	if (!journal)
+		return 0;
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++)
+		if (journal->slots[i].name == filename)
+			return 0;
+	slot = journal__slot(journal, filename);
+	if (slot)
+		slot->op = EA_LOOKUP_GETNAME;
+	return 0;
+}
+
+/* audit_file: a descriptor stands for the name. */
+__noinline int journal__file(u64 file)
+{
+	u64 dentry = 0;
+
+	READ(dentry, (struct file *)file, f_path.dentry);
+	return dentry ? journal__inode(0, dentry, EA_LOOKUP_FILE, EA_SLOT_KEEP) : 0;
+}
+
+/*
+ * audit_inode_child. A child that is made is told of twice, before (no inode) and after; the second
+ * finds the slot of the first.
+ */
+__noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
+{
+	u32 generation = ea_config.generation;
+	struct ea_entry *entry = journal__entry(generation);
+	struct ea_object dir, object;
+	struct ea_slot *slot = NULL;
+	struct ea_journal *journal;
+	struct ea_runs runs = {};
+	const char *text = NULL;
+
+	if (!entry)
+		return 0;
+	journal = journal__begin(generation);
+	if (!journal)
+		return 0;
+	journal__object(&dir, dir_inode, generation);
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
+		struct ea_slot *other = &journal->slots[i];
+
+		if (other->op == op && other->dentry == dentry && other->dir_ino == dir.ino &&
+		    other->dir_dev == dir.dev)
+			slot = other;
+	}
+	if (!slot) {
+		slot = journal__add(journal);
+		if (!slot)
+			return 0;
+		slot->op = op;
+		slot->dentry = dentry;
+		slot->dir_ino = dir.ino;
+		slot->dir_dev = dir.dev;
+		READ(text, (struct dentry *)dentry, d_name.name);
+		if (text)
+			journal__text(journal, slot, text);
+	}
+	if (!inode)
+		return 0;
+	journal__object(&object, inode, generation);
+	if (entry->needs & EA_NEED_WATCH)
+		journal__runs(&runs, &object);
+	if (ea_config.flags[generation & 1] & EA_CONFIG_TREES)
+		journal__tag(journal, &object);
+	journal__found(slot, inode, &runs);
+	return 0;
+}
+
+/*
+ * The syscall has ended what a watch was bound to (audit_update_watch): the watch is judged for this
+ * inode as the kernel did at that moment, when the syscall had no result yet.
+ */
+static __always_inline void journal__unbound(u64 ino, u32 dev)
+{
+	struct ea_journal *journal = journal__present();
+
+	if (!journal)
+		return;
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
+		struct ea_slot *slot = &journal->slots[i];
+
+		if (slot->inode.ino == ino && slot->inode.dev == dev)
+			slot->flags |= EA_SLOT_UNBOUND;
+	}
+}
+
+/* ---- at the exit ------------------------------------------------------------------------- */
+
+/* One slot as an item of the event. */
+__noinline int journal__emit_slot(u32 which, u32 at)
+{
+	struct ea_journal *journal = journal__present();
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_texts *texts;
+	struct ea_lookup *to;
+	struct ea_slot *slot;
+	u32 len, from;
+	u8 *bytes;
+
+	if (!journal || !frame || at >= EA_SLOTS)
+		return 0;
+	slot = &journal->slots[at];
+	bytes = emit__begin(frame, EA_ITEM_LOOKUP, 0, sizeof(*to) + EA_PATH_MAX);
+	if (!bytes)
+		return 0;
+	to = (struct ea_lookup *)bytes;
+	to->name = slot->name;
+	to->dir_ino = slot->dir_ino;
+	to->dir_dev = slot->dir_dev;
+	to->op = slot->op;
+	to->flags = slot->flags & EA_LOOKUP_FLAGS;
+	to->inode = slot->inode;
+	len = slot->text_len;
+	from = slot->text;
+	barrier_var(len);
+	barrier_var(from);
+	if (slot->flags & EA_SLOT_LONG) {
+		texts = maps__state(&ea_texts, task__current());
+		if (!texts || len >= EA_PATH_MAX || from > EA_TEXT_LONG - EA_PATH_MAX)
+			len = 0;
+		else
+			bpf_probe_read_kernel(bytes + sizeof(*to), len, texts->bytes + from);
+	} else {
+		if (len >= EA_TEXT_SHORT || from > EA_TEXT - EA_TEXT_SHORT)
+			len = 0;
+		else
+			bpf_probe_read_kernel(bytes + sizeof(*to), len, journal->text + from);
+	}
+	emit__end(frame, sizeof(*to) + (len & (EA_PATH_MAX - 1)));
+	return 0;
+}
+
+/* All slots. 1: there were names, so that CWD belongs to the event. */
+static __always_inline int journal__emit(u32 which, struct ea_journal *journal)
+{
+	u32 count = journal->count;
+
+	for (u32 i = 0; i < EA_SLOTS && i < count; i++)
+		journal__emit_slot(which, i);
+	return count != 0;
+}
+
+/* The syscall is over. */
+static __always_inline void journal__end(struct ea_journal *journal)
+{
+	struct task_struct *task = task__current();
+
+	journal->count = 0;
+	if (journal->long_used)
+		maps__release(&ea_texts, task);
+	journal->long_used = 0;
+	maps__forget(&ea_journals, task);
+}
+
+#endif
