@@ -93,6 +93,65 @@ const SERVICES: &[(Service, &[&str])] = &[
     (PATH, &["name_to_handle_at", "open_by_handle_at"]),
 ];
 
+/// How many names a syscall looks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookups {
+    /// None.
+    None,
+    /// One, which leads to an object: a name that no rule is interested in need not be kept for another's sake.
+    One,
+    /// Several, or none that is found by a simple walk.
+    Many,
+}
+
+/// Syscalls that look up one name. Others with names look up several, or make or remove what they name.
+const ONE_LOOKUP: &[&str] = &[
+    "open",
+    "openat",
+    "openat2",
+    "creat",
+    "stat",
+    "lstat",
+    "oldstat",
+    "oldlstat",
+    "stat64",
+    "lstat64",
+    "newfstatat",
+    "fstatat64",
+    "statx",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "readlink",
+    "readlinkat",
+    "chmod",
+    "fchmodat",
+    "fchmodat2",
+    "chown",
+    "lchown",
+    "chown32",
+    "lchown32",
+    "fchownat",
+    "truncate",
+    "truncate64",
+    "utime",
+    "utimes",
+    "futimesat",
+    "utimensat",
+    "utimensat_time64",
+    "setxattr",
+    "lsetxattr",
+    "getxattr",
+    "lgetxattr",
+    "listxattr",
+    "llistxattr",
+    "removexattr",
+    "lremovexattr",
+    "statfs",
+    "statfs64",
+    "open_by_handle_at",
+];
+
 /// The modules of a kernel that has none cannot be loaded: then there is no name to record.
 const MODULE_LOADERS: [&str; 2] = ["init_module", "finit_module"];
 
@@ -131,6 +190,17 @@ impl Services {
                 .flat_map(|&arch| numbers.clone().map(move |number| service(arch, number, modules)))
                 .collect(),
         )
+    }
+
+    /// How many names the syscall looks up; `arch` is an index into [`ARCHES`].
+    pub fn lookups(&self, arch: usize, number: u32) -> Lookups {
+        let is_one =
+            || table::syscall::name(ARCHES[arch], number).is_some_and(|name| ONE_LOOKUP.contains(&name));
+        match self.get(arch, number) {
+            Service::Full(family) if !family.has_names() => Lookups::None,
+            _ if is_one() => Lookups::One,
+            _ => Lookups::Many,
+        }
     }
 
     /// The service of one syscall; `arch` is an index into [`ARCHES`].

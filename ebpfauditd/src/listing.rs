@@ -31,12 +31,13 @@ pub fn offer(offer: &Offer) -> String {
 /// Each rule with its engine, hooks and reason, and a summary.
 pub fn plan(rules: &[&Rule], plan: &Plan) -> String {
     let mut text = String::new();
-    let mut count = [0usize; 3];
+    let mut count = [0usize; 4];
     for (number, (rule, assignment)) in rules.iter().zip(plan.assignments()).enumerate() {
         count[match assignment.engine {
-            EngineKind::Tracepoint => 0,
-            EngineKind::KernelAudit => 1,
-            EngineKind::Refused => 2,
+            EngineKind::Trampoline => 0,
+            EngineKind::Tracepoint => 1,
+            EngineKind::KernelAudit => 2,
+            EngineKind::Refused => 3,
         }] += 1;
         let hooks: Vec<&str> = assignment.hooks.iter().map(|hook| hook.info().target).collect();
         let hooks = if hooks.is_empty() { "none".to_owned() } else { hooks.join(", ") };
@@ -46,11 +47,12 @@ pub fn plan(rules: &[&Rule], plan: &Plan) -> String {
     }
     let _ = writeln!(
         text,
-        "{} rules: {} tracepoint, {} kernel audit, {} refused",
+        "{} rules: {} trampoline, {} tracepoint, {} kernel audit, {} refused",
         rules.len(),
         count[0],
         count[1],
-        count[2]
+        count[2],
+        count[3]
     );
     text
 }

@@ -1,13 +1,16 @@
 //! From rules to the tables of the eBPF filter: the only place that sees both.
 
-use std::collections::HashMap;
-use std::mem::offset_of;
+use std::collections::{BTreeMap, HashMap};
 
-use audit_rules::{Action, Comparison, Condition, Field, List, Op, Rule};
-use kern::abi::{self, Entry, Event, Family, Record, Step};
+use audit_rules::{Action, Condition, Field, List, Op, Rule};
+use kern::abi::{self, Entry, Family, Record, Step};
 
-use crate::family::{ARCHES, Service, Services, node};
-use crate::plan::{EngineKind, Plan, arches};
+use crate::family::{ARCHES, Lookups, Service, Services, node};
+use crate::plan::{EngineKind, Plan, arches, syscalls};
+
+mod condition;
+
+use condition::{Test, is_about_names, known_at_birth};
 
 /// What one generation of the filter consists of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,10 +27,35 @@ pub struct Tables {
     pub task_first: u32,
     /// First step of the exclude list, 0: empty.
     pub exclude_first: u32,
+    /// The sets of syscalls that steps ask for.
+    pub sets: Vec<abi::Set>,
+    /// What `path=` and `inode=` rules watch, and the run of steps of each.
+    pub watches: BTreeMap<Subject, u32>,
+    /// The directories of `dir=`, by their number in the steps.
+    pub trees: Vec<Vec<u8>>,
     /// The key of each rule, by the rule's number in the steps.
     pub keys: Vec<Option<Vec<u8>>>,
     /// Filesystems (magic numbers) whose names are left out of events: the filesystem list.
     pub hidden_filesystems: Vec<u32>,
+}
+
+/// What a rule of the second phase watches (`audit_filter_inodes` in `kernel/auditsc.c`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// `path=`, `-w`: whatever inode has this name at present.
+    Path(Vec<u8>),
+    /// `inode=`: any inode with these low 32 bits, on any device.
+    Inode(u32),
+}
+
+impl Subject {
+    fn of(rule: &Rule) -> Option<Self> {
+        if let Some(path) = rule.condition(Field::Path).and_then(Condition::text) {
+            return Some(Self::Path(path.to_vec()));
+        }
+        let inode = rule.condition(Field::Inode).filter(|condition| condition.op() == Op::Eq)?;
+        inode.number().map(Self::Inode)
+    }
 }
 
 /// Why rules cannot be lowered.
@@ -39,171 +67,91 @@ pub enum LowerError {
     /// More files than a generation holds.
     #[error("the rules name {0} programs (exe=), the in-kernel filter holds {max}", max = abi::EXES)]
     Exes(usize),
+    /// More sets of syscalls than a generation holds.
+    #[error("the watches name {0} different sets of syscalls, the in-kernel filter holds {max}", max = abi::SETS)]
+    Sets(usize),
+    /// More watched files than a generation holds.
+    #[error("the rules watch {0} files, the in-kernel filter holds {max}", max = abi::WATCHES / abi::GENERATIONS)]
+    Watches(usize),
+    /// More directories than a generation holds.
+    #[error("the rules name {0} directories (dir=), the in-kernel filter holds {max}", max = abi::TREES)]
+    Trees(usize),
 }
 
-/// The index of a 32-bit word of [`Event`].
-macro_rules! fact {
-    ($field:ident) => {
-        (offset_of!(Event, $field) / 4) as u8
-    };
-}
-
-/// The low words of the arguments.
-const fn argument(number: u8) -> u8 {
-    fact!(args) + 2 * number
-}
-
-/// Before a step is placed: which rule it belongs to and whether it is the last are not known yet.
-#[derive(Clone, Copy, Debug)]
-struct Test {
-    fact: u8,
-    op: abi::Op,
-    flags: u8,
-    operand: u32,
-}
-
-impl Test {
-    const fn new(fact: u8, op: abi::Op, operand: u32) -> Self {
-        Self { fact, op, flags: 0, operand }
+/// The number of a path in a list that holds each once.
+fn number_of(numbers: &mut HashMap<Vec<u8>, u32>, list: &mut Vec<Vec<u8>>, path: &[u8]) -> u32 {
+    if let Some(&number) = numbers.get(path) {
+        return number;
     }
-
-    const fn constant(truth: bool) -> Self {
-        Self::new(0, if truth { abi::Op::True } else { abi::Op::False }, 0)
-    }
-
-    /// False when the syscall has no return value.
-    const fn of_exit(mut self) -> Self {
-        self.flags = abi::STEP_EXIT;
-        self
-    }
+    let number = list.len() as u32;
+    list.push(path.to_vec());
+    numbers.insert(path.to_vec(), number);
+    number
 }
 
-const fn plain(op: Op) -> abi::Op {
-    match op {
-        Op::Eq => abi::Op::Eq,
-        Op::Ne => abi::Op::Ne,
-        Op::Lt => abi::Op::Lt,
-        Op::Le => abi::Op::Le,
-        Op::Gt => abi::Op::Gt,
-        Op::Ge => abi::Op::Ge,
-        Op::BitMask => abi::Op::Mask,
-        Op::BitTest => abi::Op::Test,
+/// The nodes that a rule's syscalls are.
+fn nodes(rule: &Rule) -> Vec<usize> {
+    arches(rule)
+        .into_iter()
+        .flat_map(|arch| syscalls(rule, ARCHES[arch]).map(move |number| node(arch, number)))
+        .collect()
+}
+
+/// What the rules of the first phase ask of the names of one syscall.
+fn name_needs(list: &[usize], watched: bool, rules: &[Rule], lookups: Lookups) -> u16 {
+    if lookups == Lookups::None && !watched {
+        return 0;
     }
-}
-
-/// The fact of a field that is a plain number, and what has to be gathered for it.
-fn number_fact(field: Field) -> Option<(u8, u16)> {
-    use abi::{NEED_CREDENTIALS, NEED_LOGIN, NEED_PARENT};
-    Some(match field {
-        Field::Pid => (fact!(pid), 0),
-        Field::Ppid => (fact!(ppid), NEED_PARENT),
-        Field::Uid => (fact!(uid), NEED_CREDENTIALS),
-        Field::Euid => (fact!(euid), NEED_CREDENTIALS),
-        Field::Suid => (fact!(suid), NEED_CREDENTIALS),
-        Field::Fsuid => (fact!(fsuid), NEED_CREDENTIALS),
-        Field::Gid => (fact!(gid), NEED_CREDENTIALS),
-        Field::Egid => (fact!(egid), NEED_CREDENTIALS),
-        Field::Sgid => (fact!(sgid), NEED_CREDENTIALS),
-        Field::Fsgid => (fact!(fsgid), NEED_CREDENTIALS),
-        Field::LoginUid => (fact!(auid), NEED_LOGIN),
-        Field::SessionId => (fact!(ses), NEED_LOGIN),
-        Field::Pers => (fact!(personality), 0),
-        Field::MsgType => (fact!(msgtype), 0),
-        Field::Exit => (fact!(exit), 0),
-        Field::SaddrFam => (fact!(saddr_fam), 0),
-        Field::A0 => (argument(0), 0),
-        Field::A1 => (argument(1), 0),
-        Field::A2 => (argument(2), 0),
-        Field::A3 => (argument(3), 0),
-        _ => return None,
-    })
-}
-
-/// `success`: the kernel compares 1 (yes) and 2 (no) with 1 for any non-zero value and 2 for zero.
-fn success(op: Op, wants_yes: bool) -> Test {
-    let yes = |truth: u32| Test::new(fact!(success), abi::Op::Eq, truth).of_exit();
-    let any = Test::constant(true).of_exit();
-    let none = Test::constant(false);
-    match (op, wants_yes) {
-        (Op::Eq | Op::Le, true) | (Op::Ne | Op::Lt, false) => yes(1),
-        (Op::Ne | Op::Gt, true) | (Op::Eq | Op::Ge, false) => yes(0),
-        (Op::Ge, true) | (Op::Le, false) => any,
-        (Op::Lt | Op::BitMask | Op::BitTest, true) | (Op::Gt | Op::BitMask | Op::BitTest, false) => none,
+    let mut needs = 0;
+    let mut only_hits = lookups == Lookups::One;
+    for rule in list.iter().map(|&rule| &rules[rule]) {
+        let by_directory = rule.condition(Field::Dir).is_some();
+        let judges = rule.conditions().iter().any(is_about_names);
+        if judges || rule.action() == Action::Always {
+            needs |= abi::NEED_NAMES;
+            only_hits &= by_directory;
+        }
     }
-}
-
-/// Whether a task that is being born has what the condition asks for: it has no syscall yet, and the kernel never finds a
-/// program equal there (`audit_filter_task`).
-fn known_at_birth(condition: &Condition) -> bool {
-    let field = condition.field();
-    matches!(field, Field::Pid | Field::Pers | Field::SessionId | Field::Key)
-        || (field.is_user() && field != Field::ObjUid)
-        || (field.is_group() && field != Field::ObjGid)
+    if watched {
+        needs |= abi::NEED_WATCH;
+    }
+    if only_hits {
+        needs |= abi::NEED_HIT;
+    }
+    needs
 }
 
 #[derive(Default)]
 struct Builder {
     tables: Tables,
     exe_numbers: HashMap<Vec<u8>, u32>,
+    tree_numbers: HashMap<Vec<u8>, u32>,
+    set_numbers: HashMap<abi::Set, u32>,
     placed: HashMap<Vec<usize>, u32>,
 }
 
 impl Builder {
     fn exe(&mut self, path: &[u8]) -> u32 {
-        if let Some(&number) = self.exe_numbers.get(path) {
-            return number;
-        }
-        let number = self.tables.exes.len() as u32;
-        self.tables.exes.push(path.to_vec());
-        self.exe_numbers.insert(path.to_vec(), number);
-        number
+        number_of(&mut self.exe_numbers, &mut self.tables.exes, path)
     }
 
-    /// The tests of one condition, and what they need gathered.
-    fn tests(&mut self, condition: &Condition, needs: &mut u16) -> Vec<Test> {
-        let field = condition.field();
-        let op = condition.op();
-        let value = condition.number().unwrap_or_default();
-        match field {
-            // decided when the index is filled
-            Field::Arch | Field::Key => Vec::new(),
-            Field::Success => vec![success(op, value != 0)],
-            Field::Exit => vec![Test::new(fact!(exit), plain(op), value).of_exit()],
-            Field::SaddrFam => vec![
-                Test::new(fact!(saddr_fam), abi::Op::Ne, abi::NO_FAMILY),
-                Test::new(fact!(saddr_fam), plain(op), value),
-            ],
-            Field::Gid | Field::Egid if op.is_equality() => {
-                *needs |= abi::NEED_CREDENTIALS;
-                let group = if op == Op::Eq { abi::Op::GroupEq } else { abi::Op::GroupNe };
-                let fact = if field == Field::Gid { fact!(gid) } else { fact!(egid) };
-                vec![Test::new(fact, group, value)]
-            }
-            Field::Exe => {
-                *needs |= abi::NEED_EXE;
-                let number = self.exe(condition.text().unwrap_or_default());
-                let exe = if op == Op::Eq { abi::Op::ExeEq } else { abi::Op::ExeNe };
-                vec![Test::new(0, exe, number)]
-            }
-            Field::Compare => {
-                let facts = Comparison::from_number(value).map(Comparison::fields);
-                let facts = facts.and_then(|(one, two)| Some((number_fact(one)?, number_fact(two)?)));
-                let Some(((one, need_one), (two, need_two))) = facts else {
-                    return vec![Test::constant(false)];
-                };
-                *needs |= need_one | need_two;
-                let compare = if op == Op::Eq { abi::Op::FactEq } else { abi::Op::FactNe };
-                vec![Test::new(one, compare, u32::from(two))]
-            }
-            // The planner sends rules with other fields elsewhere; subj_* never match without such an LSM.
-            _ => match number_fact(field) {
-                Some((fact, need)) => {
-                    *needs |= need;
-                    vec![Test::new(fact, plain(op), value)]
-                }
-                None => vec![Test::constant(false)],
-            },
+    fn tree(&mut self, path: &[u8]) -> u32 {
+        number_of(&mut self.tree_numbers, &mut self.tables.trees, path)
+    }
+
+    /// The set of the syscalls in `nodes`.
+    fn set(&mut self, nodes: &[usize]) -> u32 {
+        let mut set = abi::Set { words: [[0; abi::SYSCALLS / 32]; abi::ARCHES] };
+        for &at in nodes {
+            set.words[at / abi::SYSCALLS][at % abi::SYSCALLS / 32] |= 1 << (at % 32);
         }
+        if let Some(&number) = self.set_numbers.get(&set) {
+            return number;
+        }
+        let number = self.tables.sets.len() as u32;
+        self.tables.sets.push(set);
+        self.set_numbers.insert(set, number);
+        number
     }
 
     /// Places the rules' steps one after the other; the number of the first, 0 if there is no rule. Equal lists of rules are
@@ -247,7 +195,7 @@ impl Builder {
     }
 }
 
-/// Lowers the rules that `plan` gives to the tracepoint engine, and the lists that concern its records.
+/// Lowers the rules that `plan` gives to eBPF programs, and the lists that concern its records.
 pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables, LowerError> {
     let mut builder = Builder::default();
     builder.tables.steps.push(Step::default());
@@ -256,28 +204,37 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
     let mut needs = vec![0u16; rules.len()];
     let mut tests = Vec::with_capacity(rules.len());
     let mut by_syscall: Vec<Vec<usize>> = vec![Vec::new(); ARCHES.len() * abi::SYSCALLS];
+    let mut watched: Vec<Option<u16>> = vec![None; ARCHES.len() * abi::SYSCALLS];
+    let mut by_subject: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
     let (mut task, mut exclude) = (Vec::new(), Vec::new());
     for (index, (rule, assignment)) in rules.iter().zip(plan.assignments()).enumerate() {
-        let ours = assignment.engine == EngineKind::Tracepoint;
+        let ours = matches!(assignment.engine, EngineKind::Tracepoint | EngineKind::Trampoline);
+        let subject = if ours && rule.list() == List::Exit { Subject::of(rule) } else { None };
+        let nodes = if ours && rule.list() == List::Exit { nodes(rule) } else { Vec::new() };
         let mut mine = Vec::new();
+        if subject.is_some() {
+            mine.push(Test::new(0, abi::Op::Named, builder.set(&nodes)));
+        }
         if ours || rule.list() == List::Exclude {
             for condition in rule.conditions() {
                 if rule.list() == List::Task && !known_at_birth(condition) {
                     mine.push(Test::constant(false));
                 } else {
-                    mine.extend(builder.tests(condition, &mut needs[index]));
+                    mine.extend(condition::tests(&mut builder, condition, &mut needs[index]));
                 }
             }
         }
         tests.push(mine);
         match rule.list() {
-            List::Exit if ours => {
-                for arch in arches(rule) {
-                    for number in rule.syscalls().iter() {
-                        by_syscall[node(arch, number)].push(index);
+            List::Exit if ours => match subject {
+                Some(subject) => {
+                    for at in nodes {
+                        *watched[at].get_or_insert(0) |= needs[index];
                     }
+                    by_subject.entry(subject).or_default().push(index);
                 }
-            }
+                None => nodes.into_iter().for_each(|at| by_syscall[at].push(index)),
+            },
             List::Task if ours => task.push(index),
             // the kernel never matches a rule without fields on this list
             List::Exclude if !rule.conditions().is_empty() => exclude.push(index),
@@ -290,8 +247,10 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
     }
     let mut index = vec![Entry::default(); ARCHES.len() * abi::SYSCALLS];
     for (at, list) in by_syscall.into_iter().enumerate() {
-        let (first, needs) = builder.place(list, rules, &needs, &tests);
         let (arch, number) = (at / abi::SYSCALLS, (at % abi::SYSCALLS) as u32);
+        let names = name_needs(&list, watched[at].is_some(), rules, services.lookups(arch, number));
+        let (first, needs) = builder.place(list, rules, &needs, &tests);
+        let needs = needs | names | watched[at].unwrap_or_default();
         let family = match services.get(arch, number) {
             Service::Full(family) | Service::Success(family) => family,
             Service::None(_) => Family::Plain,
@@ -300,12 +259,22 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
     }
     let is_exec =
         |entry: &Entry| entry.family == Family::Exec as u16 || entry.family == Family::Execveat as u16;
-    if index.iter().any(|entry| is_exec(entry) && entry.first != 0) {
+    if index.iter().any(|entry| is_exec(entry) && (entry.first != 0 || entry.needs != 0)) {
         for entry in index.iter_mut().filter(|entry| is_exec(entry) && entry.first == 0) {
             entry.first = abi::STEP_FALSE;
         }
     }
     builder.tables.index = index;
+    for (subject, list) in by_subject {
+        if matches!(subject, Subject::Inode(_)) {
+            builder.tables.flags |= abi::CONFIG_INODES;
+        }
+        let (first, _) = builder.place(list, rules, &needs, &tests);
+        builder.tables.watches.insert(subject, first);
+    }
+    if !builder.tables.trees.is_empty() {
+        builder.tables.flags |= abi::CONFIG_TREES;
+    }
     if !task.is_empty() {
         builder.tables.flags |= abi::CONFIG_TASK_RULES;
         builder.tables.task_first = builder.place(task, rules, &needs, &tests).0;
@@ -320,6 +289,15 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
     }
     if tables.exes.len() > abi::EXES {
         return Err(LowerError::Exes(tables.exes.len()));
+    }
+    if tables.sets.len() > abi::SETS {
+        return Err(LowerError::Sets(tables.sets.len()));
+    }
+    if tables.watches.len() > abi::WATCHES / abi::GENERATIONS {
+        return Err(LowerError::Watches(tables.watches.len()));
+    }
+    if tables.trees.len() > abi::TREES {
+        return Err(LowerError::Trees(tables.trees.len()));
     }
     Ok(tables)
 }

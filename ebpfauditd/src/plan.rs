@@ -30,6 +30,8 @@ pub struct Offer {
 /// Which engine serves a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EngineKind {
+    /// eBPF programs on BPF trampolines: the named syscalls and the functions that carry their facts.
+    Trampoline,
     /// eBPF programs on the kernel's tracepoints.
     Tracepoint,
     /// The kernel's own audit.
@@ -41,6 +43,7 @@ pub enum EngineKind {
 impl fmt::Display for EngineKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(match self {
+            Self::Trampoline => "trampoline",
             Self::Tracepoint => "tracepoint",
             Self::KernelAudit => "kernel audit",
             Self::Refused => "refused",
@@ -119,7 +122,7 @@ pub fn arches(rule: &Rule) -> Vec<usize> {
 }
 
 /// The syscalls on which a rule can match at all, for one architecture: its mask, narrowed by `perm=`.
-fn syscalls(rule: &Rule, arch: Arch) -> impl Iterator<Item = u32> {
+pub fn syscalls(rule: &Rule, arch: Arch) -> impl Iterator<Item = u32> {
     let mut set = *rule.syscalls();
     if let Some(perms) =
         rule.condition(Field::Perm).and_then(audit_rules::Condition::number).and_then(Perms::from_number)

@@ -58,7 +58,8 @@ typedef long long s64;
 /* The buffer in which an event is put together: head, exe, cwd, two names, a first chunk of
  * arguments and small items; below the 32 KiB that a per-CPU map value may have. */
 #define EA_BUFFER 28672
-/* Slots of a journal: an exec of a chain of five scripts with Tomoyo's lookups has 14; a rename 6. */
+/* Slots of a journal: an exec of a chain of five scripts with Tomoyo's lookups has 14; a rename 6.
+ */
 #define EA_SLOTS 32
 /* Bytes of a journal's own texts; a text that does not fit goes to the long texts of the task. */
 #define EA_TEXT 1024
@@ -68,7 +69,8 @@ typedef long long s64;
 #define EA_TEXT_LONG 16384
 /* Different directories of dir= rules in a generation, in words of 64 bits. */
 #define EA_TREE_WORDS 16
-/* Watched paths that one inode may be reached by (hard links); trees that a directory is a root of. */
+/* Watched paths that one inode may be reached by (hard links); trees that a directory is a root of.
+ */
 #define EA_RUNS 4
 #define EA_TAGS 8
 /* Inodes and names of path= and inode= rules, both generations. */
@@ -236,6 +238,8 @@ enum ea_lookup_op {
 #define EA_LOOKUP_NOEVAL 2 /* umount's mountpoint: file capabilities are not asked for */
 #define EA_LOOKUP_HIDDEN 4 /* counted, not shown */
 #define EA_LOOKUP_CUT    8 /* the text did not fit */
+/* all that go to user space */
+#define EA_LOOKUP_FLAGS (EA_LOOKUP_INODE | EA_LOOKUP_NOEVAL | EA_LOOKUP_HIDDEN | EA_LOOKUP_CUT)
 /* Begins with its getname: a struct filename that was given back may come again at its address. */
 #define EA_LOOKUP_NEW 16
 
@@ -445,7 +449,7 @@ enum ea_op {
 	EA_OP_GROUP_NE,
 	EA_OP_TRUE,
 	EA_OP_FALSE,
-	EA_OP_TREE, /* dir=: the operand is the number of a tree */
+	EA_OP_TREE,  /* dir=: the operand is the number of a tree */
 	EA_OP_NAMED, /* the operand is the index of a set of syscalls; this one is in it */
 };
 
@@ -462,7 +466,7 @@ enum ea_op {
 
 /* Facts of a name, for steps with EA_STEP_NAME. */
 enum ea_name_fact {
-	EA_NAME_INODE, /* low 32 bits */
+	EA_NAME_INODE,     /* low 32 bits */
 	EA_NAME_DEV_MAJOR, /* of the device it lies on, or that it is */
 	EA_NAME_DEV_MINOR,
 	EA_NAME_UID,

@@ -12,6 +12,7 @@
 #define __uint(name, val) int(*name)[val]
 #define __type(name, val) typeof(val) *name
 
+#define BPF_MAP_TYPE_HASH              1
 #define BPF_MAP_TYPE_ARRAY             2
 #define BPF_MAP_TYPE_PERCPU_ARRAY      6
 #define BPF_MAP_TYPE_RINGBUF           27

@@ -123,8 +123,8 @@ static __always_inline void journal__text(struct ea_journal *journal, struct ea_
 }
 
 /*
- * The slot for an operation on a name: the one that the name's getname made, if nothing has taken it
- * yet, else a new one. A text that an earlier slot of the name holds is not read again.
+ * The slot for an operation on a name: the one that the name's getname made, if nothing has taken
+ * it yet, else a new one. A text that an earlier slot of the name holds is not read again.
  */
 static __always_inline struct ea_slot *journal__slot(struct ea_journal *journal, u64 filename)
 {
@@ -383,8 +383,8 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 }
 
 /*
- * The syscall has ended what a watch was bound to (audit_update_watch): the watch is judged for this
- * inode as the kernel did at that moment, when the syscall had no result yet.
+ * The syscall has ended what a watch was bound to (audit_update_watch): the watch is judged for
+ * this inode as the kernel did at that moment, when the syscall had no result yet.
  */
 static __always_inline void journal__unbound(u64 ino, u32 dev)
 {

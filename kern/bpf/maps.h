@@ -157,23 +157,25 @@ struct {
 
 /* One operation on the list of names, as kernel/auditsc.c has it. */
 struct ea_slot {
-	u64 name;     /* the struct filename */
-	u64 dentry;   /* of a child, by which its second hook finds it */
-	u64 dir_ino;  /* of a child: its directory */
+	u64 name;    /* the struct filename */
+	u64 dentry;  /* of a child, by which its second hook finds it */
+	u64 dir_ino; /* of a child: its directory */
 	u32 dir_dev;
-	u16 op;       /* enum ea_lookup_op */
-	u16 flags;    /* EA_LOOKUP_*, EA_SLOT_* */
-	u32 text;     /* where it begins */
+	u16 op;    /* enum ea_lookup_op */
+	u16 flags; /* EA_LOOKUP_*, EA_SLOT_* */
+	u32 text;  /* where it begins */
 	u32 text_len;
 	struct ea_runs runs; /* of the watches on its inode */
 	struct ea_inode inode;
 };
 
 /* beyond EA_LOOKUP_*: */
-#define EA_SLOT_LONG    0x100 /* the text is among the long ones */
-#define EA_SLOT_UNBOUND 0x200 /* the syscall ended the watch's binding: judged without exit value */
+#define EA_SLOT_LONG 0x100 /* the text is among the long ones */
+#define EA_SLOT_UNBOUND                                                                            \
+	0x200 /* the syscall ended the watch's binding: judged without exit value                  \
+	       */
 /* to journal__inode: not to be left out where only hits are asked for, for more follows */
-#define EA_SLOT_KEEP    0x400
+#define EA_SLOT_KEEP 0x400
 
 struct ea_journal {
 	u64 args[4]; /* whose journal it is: the syscall's registers and number */

@@ -12,10 +12,30 @@ pub const ARCHES: usize = 2;
 pub const STEPS: usize = 65_536;
 /// `EA_EXES`
 pub const EXES: usize = 1024;
+/// `EA_SETS`
+pub const SETS: usize = 512;
+/// `EA_TREE_WORDS` words of 64 bits: the number of different directories of `dir=` rules.
+pub const TREES: usize = 16 * 64;
+/// `EA_TREES`: directories of `dir=` rules and mounts below them, both generations.
+pub const TREE_ROOTS: usize = 4096;
+/// `EA_WATCHES`: watched inodes and names, both generations.
+pub const WATCHES: usize = 16_384;
+/// `EA_RUNS`
+pub const RUNS: usize = 4;
+/// `EA_TAGS`
+pub const TAGS: usize = 8;
+/// `EA_NAME_MAX`
+pub const NAME_MAX: usize = 256;
+/// `EA_ANY_DEV`
+pub const ANY_DEV: u32 = 0xffff_ffff;
 /// `EA_CONFIG_TASK_RULES`
 pub const CONFIG_TASK_RULES: u32 = 1;
 /// `EA_CONFIG_EXCLUDES`
 pub const CONFIG_EXCLUDES: u32 = 2;
+/// `EA_CONFIG_TREES`
+pub const CONFIG_TREES: u32 = 4;
+/// `EA_CONFIG_INODES`
+pub const CONFIG_INODES: u32 = 8;
 /// `EA_STEP_FALSE`: the step that is never true.
 pub const STEP_FALSE: u32 = 1;
 /// `EA_STEP_LAST`
@@ -24,6 +44,8 @@ pub const STEP_LAST: u8 = 1;
 pub const STEP_NEVER: u8 = 2;
 /// `EA_STEP_EXIT`
 pub const STEP_EXIT: u8 = 4;
+/// `EA_STEP_NAME`
+pub const STEP_NAME: u8 = 8;
 /// `EA_NEED_CREDENTIALS`
 pub const NEED_CREDENTIALS: u16 = 1;
 /// `EA_NEED_PARENT`
@@ -32,6 +54,12 @@ pub const NEED_PARENT: u16 = 2;
 pub const NEED_EXE: u16 = 4;
 /// `EA_NEED_LOGIN`
 pub const NEED_LOGIN: u16 = 16;
+/// `EA_NEED_NAMES`
+pub const NEED_NAMES: u16 = 32;
+/// `EA_NEED_WATCH`
+pub const NEED_WATCH: u16 = 64;
+/// `EA_NEED_HIT`
+pub const NEED_HIT: u16 = 128;
 /// `EA_PATH_DELETED`
 pub const PATH_DELETED: u16 = 1;
 /// `EA_PATH_CUT`
@@ -209,6 +237,25 @@ numbered! {
     }
 }
 
+impl Family {
+    /// Whether syscalls of the family may look up names.
+    pub const fn has_names(self) -> bool {
+        matches!(
+            self,
+            Self::Exec
+                | Self::Execveat
+                | Self::Open
+                | Self::Openat
+                | Self::Openat2
+                | Self::AddressIn
+                | Self::Bind
+                | Self::Sendto
+                | Self::Sendmsg
+                | Self::Sendmmsg
+        )
+    }
+}
+
 numbered! {
     /// Test of a step.
     Op: u8 {
@@ -228,6 +275,20 @@ numbered! {
         GroupNe = 13,
         True = 14,
         False = 15,
+        Tree = 16,
+        Named = 17,
+    }
+}
+
+numbered! {
+    /// Fact of a name, for steps with [`STEP_NAME`].
+    NameFact: u8 {
+        Inode = 0,
+        DevMajor = 1,
+        DevMinor = 2,
+        Uid = 3,
+        Gid = 4,
+        Type = 5,
     }
 }
 
@@ -323,6 +384,10 @@ pub struct Event {
     pub args_len: u32,
     /// inode number of the mount namespace
     pub mnt_ns: u32,
+    /// `perm=` bits that an open asks for; all of other syscalls
+    pub access: u32,
+    /// slots of the journal
+    pub names: u32,
     /// command name, NUL-padded
     pub comm: [u8; 16],
 }
@@ -629,6 +694,68 @@ pub struct Exe {
     pub present: u32,
 }
 
+/// A set of syscalls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Set {
+    /// bit per number, by architecture index
+    pub words: [[u32; SYSCALLS / 32]; ARCHES],
+}
+
+/// An object of a generation: key of the watches and of the trees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Object {
+    /// `i_ino`
+    pub ino: u64,
+    /// `s_dev`, kernel-internal number, or [`ANY_DEV`]
+    pub dev: u32,
+    /// 0 or 1
+    pub generation: u32,
+}
+
+/// The runs of the watches on an inode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Runs {
+    /// first steps, 0: none
+    pub first: [u32; RUNS],
+}
+
+/// The trees that a directory is a root of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Tags {
+    /// number + 1, 0: none
+    pub tree: [u16; TAGS],
+}
+
+/// A watched name in its directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Child {
+    /// `i_ino` of the directory
+    pub ino: u64,
+    /// its `s_dev`
+    pub dev: u32,
+    /// 0 or 1
+    pub generation: u32,
+    /// last component, filled up with zeros
+    pub name: [u8; NAME_MAX],
+}
+
+/// What a watched name leads to at present.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Bound {
+    /// first step of the watch's run
+    pub first: u32,
+    /// `s_dev`
+    pub dev: u32,
+    /// `i_ino`, 0: nothing
+    pub ino: u64,
+}
+
 /// What changes at run time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -661,6 +788,8 @@ pub struct Counters {
     pub unread: u64,
     /// per-task state that could not be had
     pub no_state: u64,
+    /// names for which a journal had no room
+    pub cut: u64,
 }
 
 #[cfg(test)]
@@ -683,7 +812,7 @@ mod tests {
         let theirs: Vec<u32> =
             bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect();
         let ours = layout! {
-            Event { kind, cpu, seq, time, args, exit, exe_ino, root_ino, root_dev, pad, exe_dev, success, has_exit, arch, nr, family, generation, rule, personality, ppid, pid, tid, auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses, saddr_fam, msgtype, excluded, size, args_len, mnt_ns, comm }
+            Event { kind, cpu, seq, time, args, exit, exe_ino, root_ino, root_dev, pad, exe_dev, success, has_exit, arch, nr, family, generation, rule, personality, ppid, pid, tid, auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses, saddr_fam, msgtype, excluded, size, args_len, mnt_ns, access, names, comm }
             More { kind, cpu, seq, offset, len }
             Item { kind, flags, len }
             Inode { ino, ctime, ctime_nsec, dev, mode, uid, gid, rdev, magic, maybe_caps }
@@ -702,8 +831,14 @@ mod tests {
             Entry { first, needs, family }
             Step { fact, op, flags, pad, operand, next, rule }
             Exe { ino, dev, present }
+            Set { words }
+            Object { ino, dev, generation }
+            Runs { first }
+            Tags { tree }
+            Child { ino, dev, generation, name }
+            Bound { first, dev, ino }
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad }
-            Counters { produced, lost, unread, no_state }
+            Counters { produced, lost, unread, no_state, cut }
         };
         assert_eq!(ours, theirs);
     }
