@@ -1,4 +1,5 @@
-//! Compiles `bpf/audit.bpf.c` with clang into one CO-RE object, which the library embeds.
+//! Compiles `bpf/audit.bpf.c` with clang into two CO-RE objects, which the library embeds: one for the kernels of today and one,
+//! with `EA_LEGACY` defined, for those that lack what it uses (5.10; `bpf/helpers.h` says what that is).
 //!
 //! `CLANG` overrides the compiler. Without it the newest of Debian's versioned ones is taken.
 
@@ -26,11 +27,12 @@ fn compiler() -> String {
     }
 }
 
-fn compile(clang: &str, source: &Path, object: &Path, bpf: &Path) {
+fn compile(clang: &str, source: &Path, object: &Path, bpf: &Path, defines: &[&str]) {
     let mut command = Command::new(clang);
     command
         .args(["-target", "bpfel", "-g", "-O2", "-mcpu=v3", "-nostdlibinc", "-fno-stack-protector"])
         .args(["-Wall", "-Werror", "-D__TARGET_ARCH_x86"])
+        .args(defines)
         // the same bytes wherever the tree lies
         .arg(format!("-fdebug-prefix-map={}=.", bpf.display()))
         .arg("-I")
@@ -59,6 +61,8 @@ fn main() {
     let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     assert_eq!(arch, "x86_64", "the eBPF programs read x86-64 registers; {arch} is not served yet");
     let clang = compiler();
-    compile(&clang, &bpf.join("audit.bpf.c"), &out.join("audit.bpf.o"), &bpf);
-    compile(&clang, &bpf.join("layout.bpf.c"), &out.join("layout.bpf.o"), &bpf);
+    let audit = bpf.join("audit.bpf.c");
+    compile(&clang, &audit, &out.join("audit.bpf.o"), &bpf, &[]);
+    compile(&clang, &audit, &out.join("audit-legacy.bpf.o"), &bpf, &["-DEA_LEGACY"]);
+    compile(&clang, &bpf.join("layout.bpf.c"), &out.join("layout.bpf.o"), &bpf, &[]);
 }

@@ -116,12 +116,23 @@ struct fs_struct {
 	struct path root, pwd;
 };
 
+struct rb_node {
+	struct rb_node *rb_left, *rb_right;
+};
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
 struct mm_struct {
+	struct rb_root mm_rb;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
 };
 
 struct vm_area_struct {
+	unsigned long vm_start, vm_end;
+	struct rb_node vm_rb;
 	struct file *vm_file;
 };
 
@@ -180,6 +191,7 @@ struct thread_info {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	u32 flags;
 	u32 personality;
 	int pid, tgid;
@@ -239,6 +251,7 @@ struct unix_sock {
 
 /* Constants of the kernel, by its values. */
 #define TS_COMPAT             0x0002 /* arch/x86/include/asm/thread_info.h */
+#define THREAD_SIZE           16384  /* arch/x86/include/asm/page_64_types.h, without KASAN */
 #define AUDIT_ARCH_X86_64     0xc000003eu
 #define AUDIT_ARCH_I386       0x40000003u
 #define FMODE_CREATED         0x100000u /* include/linux/fs.h; a bit whose place is probed by tests */

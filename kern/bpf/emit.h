@@ -159,62 +159,47 @@ static __always_inline int emit__frame(struct ea_frame *frame, struct ea_counter
 	return 1;
 }
 
-struct ea_arguments {
-	struct ea_frame *frame;
-	u64 from;
-	u32 len;
-	u32 at;
-	u32 failed;
-	u32 pad;
-};
-
-/* One continuation; it is put together in the frame that has just been sent. */
-static long emit__arguments_step(u32 round, struct ea_arguments *rest)
+/*
+ * The continuation from `offset` on of an area of `len` bytes; it is put together in the frame that
+ * has just been sent. 1: it is in the ring.
+ */
+__noinline int emit__arguments_chunk(u32 which, u64 from, u32 offset, u32 len)
 {
-	struct ea_more *more = (struct ea_more *)rest->frame->items;
-	u32 len;
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_more *more;
 
-	if (rest->at >= rest->len)
-		return 1;
-	len = rest->len - rest->at;
+	if (!frame || offset >= len)
+		return 0;
+	len -= offset;
 	if (len > EA_ARGS_CHUNK)
 		len = EA_ARGS_CHUNK;
+	more = (struct ea_more *)frame->items;
 	more->kind = EA_KIND_ARGUMENTS;
-	more->cpu = rest->frame->head.cpu;
-	more->seq = rest->frame->head.seq;
-	more->offset = rest->at;
+	more->cpu = frame->head.cpu;
+	more->seq = frame->head.seq;
+	more->offset = offset;
 	more->len = len;
 	barrier_var(len);
 	if (len > EA_ARGS_CHUNK)
-		return 1;
-	if (bpf_probe_read_user(rest->frame->items + sizeof(*more), len,
-				(void *)(rest->from + rest->at)))
-		__builtin_memset(rest->frame->items + sizeof(*more), 0, 8);
-	if (bpf_ringbuf_output(&ea_events, more, sizeof(*more) + len, 0)) {
-		rest->failed = 1;
-		return 1;
-	}
-	rest->at += len;
-	return 0;
+		return 0;
+	if (bpf_probe_read_user(frame->items + sizeof(*more), len, (void *)(from + offset)))
+		__builtin_memset(frame->items + sizeof(*more), 0, 8);
+	return !bpf_ringbuf_output(&ea_events, more, sizeof(*more) + len, 0);
 }
 
 /* The rest of an argument area whose first chunk went with the event. */
 __noinline int emit__arguments_rest(u32 which, u64 from, u32 len)
 {
-	struct ea_frame *frame = maps__frame(which);
 	struct ea_counters *counters = maps__counters();
-	struct ea_arguments rest = {
-	    .frame = frame,
-	    .from = from,
-	    .len = len,
-	    .at = EA_ARGS_CHUNK,
-	};
 
-	if (!counters || !frame)
+	if (!counters)
 		return 0;
-	bpf_loop(EA_ARGS_CHUNKS, emit__arguments_step, &rest, 0);
-	if (rest.failed)
-		emit__lost(counters, EA_LOSS_ARGUMENTS);
+	for (u32 i = 1; i <= EA_ARGS_CHUNKS && i * EA_ARGS_CHUNK < len; i++) {
+		if (!emit__arguments_chunk(which, from, i * EA_ARGS_CHUNK, len)) {
+			emit__lost(counters, EA_LOSS_ARGUMENTS);
+			break;
+		}
+	}
 	return 0;
 }
 

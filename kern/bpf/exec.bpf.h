@@ -27,12 +27,10 @@ static __always_inline void exec__directory(struct task_struct *task, struct ea_
 	READ(state->directory_mount, (struct file *)file, f_path.mnt);
 }
 
-SEC("tp_btf/sched_prepare_exec")
-int ea_prepare_exec(u64 *ctx)
+/* What is gone at the exit of an exec that succeeds; all checks are passed, nothing is replaced. */
+static __always_inline int exec__prepare(struct task_struct *task, struct linux_binprm *bprm)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct linux_binprm *bprm = (struct linux_binprm *)ctx[1];
-	struct pt_regs *regs = bpf_task_pt_regs(task);
+	struct pt_regs *regs = task__regs(task);
 	const char *interp, *filename;
 	const struct cred *cred;
 	struct ea_task *state;
@@ -47,54 +45,102 @@ int ea_prepare_exec(u64 *ctx)
 	arch_index = task__arch_index(task);
 	state->time = bpf_ktime_get_ns();
 	state->arch = task__arch(arch_index);
-	state->nr = (u32)regs->orig_ax;
+	state->nr = (u32)GET(regs, orig_ax);
 	task__args(regs, arch_index, state->args);
-	state->exec.argc = bprm->argc;
-	filename = bprm->filename;
-	interp = bprm->interp;
+	state->exec.argc = GET(bprm, argc);
+	filename = GET(bprm, filename);
+	interp = GET(bprm, interp);
 	state->exec.script = interp != filename;
 	state->interp_len = 0;
 	if (state->exec.script) {
 		length = bpf_probe_read_kernel_str(state->interp, sizeof(state->interp), interp);
 		state->interp_len = length > 0 ? (u32)length - 1 : 0;
 	}
-	cred = task->cred;
+	cred = GET(task, cred);
 	task__capabilities(cred, &state->exec.before);
-	state->exec.before_uid = cred->uid.val;
-	state->exec.before_gid = cred->gid.val;
-	cred = bprm->cred;
+	state->exec.before_uid = GET(cred, uid.val);
+	state->exec.before_gid = GET(cred, gid.val);
+	cred = GET(bprm, cred);
 	task__capabilities(cred, &state->exec.after);
-	state->exec.after_uid = cred->uid.val;
-	state->exec.after_euid = cred->euid.val;
+	state->exec.after_uid = GET(cred, uid.val);
+	state->exec.after_euid = GET(cred, euid.val);
 	exec__directory(task, state, arch_index);
 	state->pending |= EA_PENDING_EXEC;
 	return 0;
 }
 
-struct ea_loader {
-	u64 inode;
-};
+SEC("tp_btf/sched_prepare_exec")
+int ea_prepare_exec(u64 *ctx)
+{
+	return exec__prepare((struct task_struct *)ctx[0], (struct linux_binprm *)ctx[1]);
+}
 
-static long exec__loader(struct task_struct *task, struct vm_area_struct *vma,
-			 struct ea_loader *loader)
+#ifdef EA_LEGACY
+/* Depth of the tree of a task's mappings: 2 x log2(max_map_count + 1), 65 530 by default. */
+#define EA_VMA_DEPTH 40
+
+/* The inode of the file that is mapped at `at`; 0: none. Before 6.1 mappings are in a tree. */
+static __always_inline u64 exec__mapped(struct task_struct *task, u64 at)
+{
+	struct mm_struct *mm = GET(task, mm);
+	u64 node = 0, found = 0, start = 0, end = 0;
+	struct file *file = NULL;
+	u64 inode = 0;
+
+	if (!mm || !field_exists(struct mm_struct, mm_rb))
+		return 0;
+	READ(node, mm, mm_rb.rb_node);
+	for (int i = 0; i < EA_VMA_DEPTH && node; i++) {
+		struct vm_area_struct *vma =
+		    (void *)(node - field_offset(struct vm_area_struct, vm_rb));
+
+		READ(start, vma, vm_start);
+		READ(end, vma, vm_end);
+		if (at >= start && at < end) {
+			found = (u64)vma;
+			break;
+		}
+		if (at < start)
+			READ(node, (struct rb_node *)node, rb_left);
+		else
+			READ(node, (struct rb_node *)node, rb_right);
+	}
+	if (!found)
+		return 0;
+	READ(file, (struct vm_area_struct *)found, vm_file);
+	if (file)
+		READ(inode, file, f_inode);
+	return inode;
+}
+#else
+static long exec__mapping(struct task_struct *task, struct vm_area_struct *vma, u64 *inode)
 {
 	struct file *file = NULL;
 
 	READ(file, vma, vm_file);
 	if (file)
-		READ(loader->inode, file, f_inode);
+		READ(*inode, file, f_inode);
 	return 0;
 }
+
+/* The inode of the file that is mapped at `at`; 0: none. */
+static __always_inline u64 exec__mapped(struct task_struct *task, u64 at)
+{
+	u64 inode = 0;
+
+	bpf_find_vma(task, at, exec__mapping, &inode, 0);
+	return inode;
+}
+#endif
 
 /* What EXECVE, BPRM_FCAPS and the PATH items of an exec that succeeded are made of. */
 __noinline int exec__emit(u32 which, u64 ip)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_task *state = maps__task(task);
-	struct mm_struct *mm = task->mm;
-	struct ea_loader loader = {};
-	u64 exe = 0, start, end;
+	struct mm_struct *mm = GET(task, mm);
+	u64 exe = 0, loader, start, end;
 	struct ea_exec *exec;
 	u32 length;
 	u8 *to;
@@ -115,7 +161,7 @@ __noinline int exec__emit(u32 which, u64 ip)
 		READ(exe, (struct file *)exe, f_inode);
 	if (state->exec.script) {
 		path__emit(which, EA_ITEM_DIRECTORY);
-		emit__name(which, 0, mm->env_end, EA_NAME_NO_INODE);
+		emit__name(which, 0, GET(mm, env_end), EA_NAME_NO_INODE);
 		length = state->interp_len;
 		to = emit__begin(frame, EA_ITEM_INTERP, 0, EA_INTERP_MAX);
 		if (to) {
@@ -124,15 +170,15 @@ __noinline int exec__emit(u32 which, u64 ip)
 		}
 		emit__name(which, exe, 0, 0);
 	} else {
-		emit__name(which, exe, mm->env_end, 0);
+		emit__name(which, exe, GET(mm, env_end), 0);
 	}
 	/* A program with an ELF interpreter starts in the interpreter. */
-	bpf_find_vma(task, ip, exec__loader, &loader, 0);
-	if (loader.inode && loader.inode != exe)
-		emit__name(which, loader.inode, 0, EA_NAME_LOADER);
+	loader = exec__mapped(task, ip);
+	if (loader && loader != exe)
+		emit__name(which, loader, 0, EA_NAME_LOADER);
 
-	start = mm->arg_start;
-	end = mm->arg_end;
+	start = GET(mm, arg_start);
+	end = GET(mm, arg_end);
 	if (end > start) {
 		frame->head.args_len = (u32)(end - start);
 		emit__user_bytes(frame, EA_ITEM_ARGUMENTS, 0, (void *)start, frame->head.args_len,

@@ -3,22 +3,16 @@
 #ifndef EA_FILTER_H
 #define EA_FILTER_H
 
-struct ea_search {
-	struct ea_frame *frame;
-	u32 step;
-	u32 base;
-	u32 matched;
-	u32 rule;
-	u32 never;
-	u32 exe_base;
-};
+/* In place of the next step: a rule has matched. */
+#define EA_MATCHED EA_STEPS
 
 static __always_inline int filter__in_groups(struct task_struct *task, u32 wanted)
 {
+	const struct cred *cred = GET(task, cred);
 	const struct group_info *groups = NULL;
 	u32 low = 0, high = 0;
 
-	READ(groups, task->cred, group_info);
+	READ(groups, cred, group_info);
 	if (!groups)
 		return 0;
 	READ(high, groups, ngroups);
@@ -58,7 +52,7 @@ static __always_inline int filter__exe_equal(struct ea_frame *frame, u32 key)
 
 __noinline int filter__group(u32 wanted)
 {
-	return filter__in_groups(bpf_get_current_task_btf(), wanted);
+	return filter__in_groups(task__current(), wanted);
 }
 
 /* Every operator but EQ, by far the commonest, which the loop does itself. */
@@ -102,35 +96,36 @@ static __always_inline int filter__test(struct ea_frame *frame, struct ea_step *
 }
 
 /*
- * A stretch of steps. The loop inside costs the verifier its rounds and the machine next to
- * nothing; the callback around it costs the verifier one round and the machine a call: so both.
+ * A stretch of steps. The next step; 0: no rule matches; EA_MATCHED: one does, its number and
+ * action are in the frame.
  */
-static long filter__stretch(u32 round, struct ea_search *search)
+__noinline int filter__stretch(u32 which, u32 generation, u32 at)
 {
-	struct ea_frame *frame = search->frame;
-	u32 at = search->step;
+	struct ea_frame *frame = maps__frame(which);
+	u32 base = (generation & 1) * EA_STEPS;
 
+	if (!frame)
+		return 0;
 	for (int i = 0; i < EA_STRETCH; i++) {
-		u32 key = search->base + at;
+		u32 key = base + at;
 		struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
 		u32 value;
 		int is;
 
 		if (!step)
-			return 1;
+			return 0;
 		value = filter__word(frame, step->fact);
 		if (step->op == EA_OP_EQ)
 			is = value == step->operand;
 		else
-			is = filter__test(frame, step, value, search->exe_base);
+			is = filter__test(frame, step, value, (generation & 1) * EA_EXES);
 		if (step->flags) {
 			if ((step->flags & EA_STEP_EXIT) && !frame->head.has_exit)
 				is = 0;
 			if (is && (step->flags & EA_STEP_LAST)) {
-				search->matched = 1;
-				search->rule = step->rule;
-				search->never = step->flags & EA_STEP_NEVER;
-				return 1;
+				frame->rule = step->rule;
+				frame->never = step->flags & EA_STEP_NEVER;
+				return EA_MATCHED;
 			}
 		}
 		if (is) {
@@ -139,28 +134,22 @@ static long filter__stretch(u32 round, struct ea_search *search)
 		}
 		at = step->next;
 		if (!at)
-			return 1;
+			return 0;
 	}
-	search->step = at;
-	return 0;
+	return at;
 }
 
 /* First match from `first` on. 1: a rule matched; its number and action are in the frame. */
 __noinline int filter__search(u32 which, u32 generation, u32 first)
 {
-	struct ea_search search = {
-	    .frame = maps__frame(which),
-	    .step = first,
-	    .base = (generation & 1) * EA_STEPS,
-	    .exe_base = (generation & 1) * EA_EXES,
-	};
+	u32 at = first;
 
-	if (!search.frame || !first)
-		return 0;
-	bpf_loop(EA_STEPS / EA_STRETCH, filter__stretch, &search, 0);
-	search.frame->rule = search.rule;
-	search.frame->never = search.never;
-	return search.matched;
+	for (int i = 0; at && i < EA_STEPS / EA_STRETCH; i++) {
+		at = filter__stretch(which, generation, at);
+		if (at == EA_MATCHED)
+			return 1;
+	}
+	return 0;
 }
 
 static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {
@@ -192,41 +181,22 @@ static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {
     [EA_RECORD_URINGOP] = 1336,
 };
 
-struct ea_exclusion {
-	struct ea_frame *frame;
-	u32 which;
-	u32 generation;
-	u32 first;
-	u32 pad;
-};
-
-static long filter__exclude_step(u32 record, struct ea_exclusion *exclusion)
-{
-	struct ea_frame *frame = exclusion->frame;
-
-	if (record >= EA_RECORDS)
-		return 1;
-	frame->head.msgtype = ea_record_types[record];
-	if (filter__search(exclusion->which, exclusion->generation, exclusion->first))
-		frame->head.excluded |= 1u << record;
-	return 0;
-}
-
 /* The exclude list, once for each record type that an event of ours may have. */
 __noinline int filter__exclude(u32 which, u32 generation)
 {
-	struct ea_exclusion exclusion = {
-	    .frame = maps__frame(which),
-	    .which = which,
-	    .generation = generation,
-	    .first = ea_config.exclude_first[generation & 1],
-	};
+	u32 first = ea_config.exclude_first[generation & 1];
+	struct ea_frame *frame = maps__frame(which);
 
-	if (!exclusion.frame)
+	if (!frame)
 		return 0;
-	exclusion.frame->head.excluded = 0;
-	if (exclusion.first)
-		bpf_loop(EA_RECORDS, filter__exclude_step, &exclusion, 0);
+	frame->head.excluded = 0;
+	if (!first)
+		return 0;
+	for (u32 record = 0; record < EA_RECORDS; record++) {
+		frame->head.msgtype = ea_record_types[record];
+		if (filter__search(which, generation, first))
+			frame->head.excluded |= 1u << record;
+	}
 	return 0;
 }
 

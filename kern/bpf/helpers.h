@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The kernel's BPF helpers that are used, by number (include/uapi/linux/bpf.h), and CO-RE's macros.
+/*
+ * The kernel's BPF helpers that are used, by number (include/uapi/linux/bpf.h), and CO-RE's macros.
+ *
+ * Two objects are made of one source. Kernels from 5.17 on take the modern one. The legacy one
+ * (EA_LEGACY) does without what 5.10 lacks: typed pointers to the running task, task storage and
+ * callbacks. The two differ in this file, in the accessors of per-task state (maps.h) and of the
+ * running task (task.h), and in the look-up of a mapping (exec.bpf.h); nowhere else.
  */
 #ifndef EA_HELPERS_H
 #define EA_HELPERS_H
@@ -18,9 +24,16 @@
 #define BPF_MAP_TYPE_RINGBUF           27
 #define BPF_MAP_TYPE_TASK_STORAGE      29
 #define BPF_F_NO_PREALLOC              1
+#define BPF_NOEXIST                    1
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+#ifdef EA_LEGACY
+static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
+					 u64 flags) = (void *)2;
+static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
+static struct task_struct *(*const bpf_get_current_task)(void) = (void *)35;
+#endif
 static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
 static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *src) = (void *)112;
@@ -28,20 +41,23 @@ static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *src)
 static long (*const bpf_probe_read_user_str)(void *dst, u32 size, const void *src) = (void *)114;
 static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *src) = (void *)115;
 static long (*const bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+#ifndef EA_LEGACY
 static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, void *value,
 					   u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*const bpf_find_vma)(struct task_struct *task, u64 addr, void *callback, void *ctx,
 				  u64 flags) = (void *)180;
-static long (*const bpf_loop)(u32 rounds, void *callback, void *ctx, u64 flags) = (void *)181;
+#endif
 static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
 
 #define barrier_var(var) asm volatile("" : "+r"(var))
 
 /* enum bpf_field_info_kind */
-#define EA_FIELD_BYTE_OFFSET      0
-#define EA_FIELD_EXISTS           2
+#define EA_FIELD_BYTE_OFFSET 0
+#define EA_FIELD_EXISTS      2
+/* enum bpf_type_info_kind */
+#define EA_TYPE_SIZE              1
 #define field_exists(type, field) __builtin_preserve_field_info(((type *)0)->field, EA_FIELD_EXISTS)
 #define field_offset(type, field)                                                                  \
 	__builtin_preserve_field_info(((type *)0)->field, EA_FIELD_BYTE_OFFSET)
@@ -50,5 +66,22 @@ static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
 #define READ(dst, pointer, field)                                                                  \
 	bpf_probe_read_kernel(&(dst), sizeof(dst),                                                 \
 			      __builtin_preserve_access_index(&(pointer)->field))
+
+/*
+ * The value of one field. A pointer that the verifier knows (an argument of the hook, the running
+ * task, what GET made of them) is followed by a plain load, which is cheap; the legacy object has
+ * few of those, and reads all alike. One step at a time: never GET(file, f_inode->i_ino).
+ */
+#ifdef EA_LEGACY
+#define GET(pointer, field)                                                                        \
+	({                                                                                         \
+		typeof((pointer)->field) value_;                                                   \
+		bpf_probe_read_kernel((void *)&value_, sizeof(value_),                             \
+				      __builtin_preserve_access_index(&(pointer)->field));         \
+		value_;                                                                            \
+	})
+#else
+#define GET(pointer, field) ((pointer)->field)
+#endif
 
 #endif

@@ -42,7 +42,27 @@ struct {
 	__type(value, struct ea_counters);
 } ea_counters SEC(".maps");
 
-/* What a syscall that is under way has left for its exit. Task-local: no flood can evict it. */
+/*
+ * A map of state per task. Task storage: no flood can evict it, and it dies with its task. Before
+ * 5.12 tracing programs have none; there it is a hash of `room` values, preallocated as tracing
+ * programs need it, by the task's address. What is over is taken out (maps__forget), at the latest
+ * when the task ends, so that no other task finds it under the same address.
+ */
+#ifdef EA_LEGACY
+#define EA_TASK_MAP(value_type, room)                                                              \
+	__uint(type, BPF_MAP_TYPE_HASH);                                                           \
+	__uint(max_entries, room);                                                                 \
+	__type(key, u64);                                                                          \
+	__type(value, value_type)
+#else
+#define EA_TASK_MAP(value_type, room)                                                              \
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                                   \
+	__uint(map_flags, BPF_F_NO_PREALLOC);                                                      \
+	__type(key, u32);                                                                          \
+	__type(value, value_type)
+#endif
+
+/* What a syscall that is under way has left for its exit. */
 struct ea_task {
 	u32 pending;     /* EA_PENDING_* */
 	u32 disposition; /* of the task list: 0, or EA_TASK_NEVER */
@@ -66,12 +86,32 @@ struct ea_task {
 #define EA_PENDING_SIGNAL 4
 #define EA_TASK_NEVER     1
 
+/* Tasks that are within an exec, a fork or a kill at one time, or that the task list suppresses. */
+#define EA_TASKS 8192
+
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, u32);
-	__type(value, struct ea_task);
+	EA_TASK_MAP(struct ea_task, EA_TASKS);
 } ea_tasks SEC(".maps");
+
+#ifdef EA_LEGACY
+/* The largest value of a task map. */
+#define EA_TASK_VALUE_MAX 2048
+_Static_assert(sizeof(struct ea_task) <= EA_TASK_VALUE_MAX, "a new value is copied from zeros");
+const volatile u8 ea_zeros[EA_TASK_VALUE_MAX] SEC(".rodata.zeros") = {};
+#endif
+
+/* A walk from a dentry up to the task's root (path.h). */
+struct ea_walk {
+	u64 dentry;
+	u64 mount;
+	u64 mount_root;
+	u64 root_dentry;
+	u64 root_mount;
+	u32 start;
+	u32 steps;
+	u32 cut;
+	u32 pseudo; /* of a mount that nobody sees: simple_dname */
+};
 
 /*
  * Where an event is put together. Large steps are global functions, which the verifier judges once
@@ -95,6 +135,8 @@ struct ea_frame {
 	u64 address;
 	u32 address_len;
 	u32 address_out;
+	/* of the path that is being written */
+	struct ea_walk walk;
 };
 
 #define EA_ANY_SLOT 0xffffffffu
@@ -236,23 +278,68 @@ static __always_inline struct ea_counters *maps__counters(void)
 	return bpf_map_lookup_elem(&ea_counters, &zero);
 }
 
-static __always_inline struct ea_task *maps__task(struct task_struct *task)
+/* What a task map has of a task; NULL: nothing. */
+static __always_inline void *maps__state(void *map, struct task_struct *task)
 {
-	return bpf_task_storage_get(&ea_tasks, task, NULL, 0);
+#ifdef EA_LEGACY
+	u64 key = (u64)task;
+
+	return bpf_map_lookup_elem(map, &key);
+#else
+	return bpf_task_storage_get(map, task, NULL, 0);
+#endif
 }
 
-static __always_inline struct ea_task *maps__task_or_new(struct task_struct *task)
+/* The same; what is not there is made, of zeros. NULL: no room, which is counted. */
+static __always_inline void *maps__state_or_new(void *map, struct task_struct *task)
 {
-	struct ea_task *state =
-	    bpf_task_storage_get(&ea_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct ea_counters *counters;
+	void *state;
+#ifdef EA_LEGACY
+	u64 key = (u64)task;
 
+	state = bpf_map_lookup_elem(map, &key);
 	if (!state) {
-		struct ea_counters *counters = maps__counters();
-
+		bpf_map_update_elem(map, &key, (const void *)ea_zeros, BPF_NOEXIST);
+		state = bpf_map_lookup_elem(map, &key);
+	}
+#else
+	state = bpf_task_storage_get(map, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+#endif
+	if (!state) {
+		counters = maps__counters();
 		if (counters)
 			counters->no_state++;
 	}
 	return state;
+}
+
+/* The task's state is over. Task storage stays for the task's next need of it. */
+static __always_inline void maps__forget(void *map, struct task_struct *task)
+{
+#ifdef EA_LEGACY
+	u64 key = (u64)task;
+
+	bpf_map_delete_elem(map, &key);
+#endif
+}
+
+static __always_inline struct ea_task *maps__task(struct task_struct *task)
+{
+	return maps__state(&ea_tasks, task);
+}
+
+static __always_inline struct ea_task *maps__task_or_new(struct task_struct *task)
+{
+	return maps__state_or_new(&ea_tasks, task);
+}
+
+/* The syscall that left something here has ended. */
+static __always_inline void maps__task_done(struct task_struct *task, struct ea_task *state)
+{
+	state->pending = 0;
+	if (!state->disposition)
+		maps__forget(&ea_tasks, task);
 }
 
 #endif

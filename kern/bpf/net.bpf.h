@@ -130,7 +130,7 @@ static __always_inline u64 net__unix_dentry(u64 sk)
 /* 1: the address names a file, so that CWD belongs to the event. */
 __noinline int net__emit(u32 which)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
 	struct socket *socket = NULL;
 	u64 file, sk = 0, dentry = 0, inode = 0, parent = 0;

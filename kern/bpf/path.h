@@ -6,34 +6,23 @@
 #ifndef EA_PATH_H
 #define EA_PATH_H
 
-struct ea_walk {
-	struct ea_frame *frame;
-	u64 dentry;
-	u64 mount;
-	u64 mount_root;
-	u64 root_dentry;
-	u64 root_mount;
-	u32 start;
-	u32 cut;
-	u32 pseudo; /* of a mount that nobody sees: simple_dname */
-	u32 pad;
-};
-
 static __always_inline u64 path__mount(u64 vfsmount)
 {
 	return vfsmount - field_offset(struct mount, mnt);
 }
 
-static long path__step(u32 round, struct ea_walk *walk)
+/* One step up. 1: that was all. */
+static __always_inline int path__step(struct ea_frame *frame)
 {
+	struct ea_walk *walk = &frame->walk;
 	struct dentry *dentry = (struct dentry *)walk->dentry;
 	struct mount *mount = (struct mount *)walk->mount;
-	struct ea_frame *frame = walk->frame;
 	const unsigned char *name = NULL;
+	u32 at, steps = walk->steps;
 	u64 parent = 0;
-	u32 at;
 	long length;
 
+	walk->steps = steps + 1;
 	if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount)
 		return 1;
 	if (walk->dentry == walk->mount_root) {
@@ -46,7 +35,7 @@ static long path__step(u32 round, struct ea_walk *walk)
 		return 0;
 	}
 	READ(parent, dentry, d_parent);
-	if (!parent || (parent == walk->dentry && round))
+	if (!parent || (parent == walk->dentry && steps))
 		return 1;
 	/* a file without a directory, such as a memfd: its name is all there is */
 	walk->pseudo = parent == walk->dentry;
@@ -63,12 +52,25 @@ static long path__step(u32 round, struct ea_walk *walk)
 	return walk->pseudo;
 }
 
+/* A stretch of the walk. 1: that was all. */
+__noinline int path__stretch(u32 which)
+{
+	struct ea_frame *frame = maps__frame(which);
+
+	if (!frame)
+		return 1;
+	for (int i = 0; i < EA_PATH_STRETCH; i++)
+		if (path__step(frame))
+			return 1;
+	return 0;
+}
+
 /* Adds EA_ITEM_EXE, EA_ITEM_CWD or EA_ITEM_DIRECTORY: a path of the running task. */
 __noinline int path__emit(u32 which, u32 type)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
-	struct ea_walk walk = {};
+	struct ea_walk *walk;
 	struct fs_struct *fs;
 	struct mm_struct *mm;
 	struct file *exe;
@@ -83,14 +85,14 @@ __noinline int path__emit(u32 which, u32 type)
 		frame->overflow = 1;
 		return 0;
 	}
-	fs = task->fs;
+	fs = GET(task, fs);
 	if (!fs)
 		return 0;
 	if (type == EA_ITEM_EXE) {
-		mm = task->mm;
+		mm = GET(task, mm);
 		if (!mm)
 			return 0;
-		exe = mm->exe_file;
+		exe = GET(mm, exe_file);
 		if (!exe)
 			return 0;
 		READ(dentry, exe, f_path.dentry);
@@ -106,25 +108,28 @@ __noinline int path__emit(u32 which, u32 type)
 		READ(dentry, fs, pwd.dentry);
 		READ(vfsmount, fs, pwd.mnt);
 	}
-	walk.frame = frame;
-	walk.dentry = dentry;
-	walk.mount = path__mount(vfsmount);
-	READ(walk.root_dentry, fs, root.dentry);
-	READ(walk.root_mount, fs, root.mnt);
-	walk.root_mount = path__mount(walk.root_mount);
-	READ(walk.mount_root, (struct vfsmount *)vfsmount, mnt_root);
-	walk.start = at + sizeof(*item);
-	frame->used = walk.start;
-	bpf_loop(EA_PATH_DEPTH, path__step, &walk, 0);
+	walk = &frame->walk;
+	__builtin_memset(walk, 0, sizeof(*walk));
+	walk->dentry = dentry;
+	walk->mount = path__mount(vfsmount);
+	READ(walk->root_dentry, fs, root.dentry);
+	READ(walk->root_mount, fs, root.mnt);
+	walk->root_mount = path__mount(walk->root_mount);
+	READ(walk->mount_root, (struct vfsmount *)vfsmount, mnt_root);
+	walk->start = at + sizeof(*item);
+	frame->used = walk->start;
+	for (int i = 0; i < EA_PATH_DEPTH / EA_PATH_STRETCH; i++)
+		if (path__stretch(which))
+			break;
 
 	item = (struct ea_item *)(frame->items + at);
 	item->type = type;
-	item->flags = walk.cut ? EA_PATH_CUT : 0;
-	item->len = frame->used - walk.start;
+	item->flags = walk->cut ? EA_PATH_CUT : 0;
+	item->len = frame->used - walk->start;
 	/* d_unlinked(): unhashed, and not a root */
 	READ(pprev, (struct dentry *)dentry, d_hash.pprev);
 	READ(parent, (struct dentry *)dentry, d_parent);
-	if (walk.pseudo || (!pprev && parent != dentry))
+	if (walk->pseudo || (!pprev && parent != dentry))
 		item->flags |= EA_PATH_DELETED;
 	frame->used = (frame->used + 7) & ~7u;
 	return 0;

@@ -17,7 +17,7 @@ int ea_fork(u64 *ctx)
 		return 0;
 	state = maps__task_or_new(parent);
 	if (state) {
-		state->child = child->pid;
+		state->child = GET(child, pid);
 		state->pending |= EA_PENDING_FORK;
 	}
 	if (!(ea_config.flags[generation] & EA_CONFIG_TASK_RULES))
@@ -27,8 +27,8 @@ int ea_fork(u64 *ctx)
 		return 0;
 	/* As audit_filter_task: the parent's facts; there is no syscall yet. */
 	frame->head.has_exit = 0;
-	frame->head.pid = parent->tgid;
-	frame->head.personality = parent->personality;
+	frame->head.pid = GET(parent, tgid);
+	frame->head.personality = GET(parent, personality);
 	task__credentials(parent, &frame->head);
 	task__login(parent, &frame->head);
 	if (filter__search(EA_FRAME_FORK, generation, ea_config.task_first[generation]) &&
@@ -39,5 +39,15 @@ int ea_fork(u64 *ctx)
 	}
 	return 0;
 }
+
+#ifdef EA_LEGACY
+/* What is kept by a task's address must not outlive it. */
+SEC("tp_btf/sched_process_exit")
+int ea_forget(u64 *ctx)
+{
+	maps__forget(&ea_tasks, task__current());
+	return 0;
+}
+#endif
 
 #endif

@@ -13,7 +13,7 @@ int ea_signal(u64 *ctx)
 {
 	struct kernel_siginfo *info = (struct kernel_siginfo *)ctx[1];
 	struct task_struct *target = (struct task_struct *)ctx[2];
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_entry *entry;
 	struct ea_task *state;
 	struct pt_regs *regs;
@@ -28,9 +28,9 @@ int ea_signal(u64 *ctx)
 	READ(code, info, si_code);
 	if (code > 0)
 		return 0;
-	regs = bpf_task_pt_regs(task);
+	regs = task__regs(task);
 	arch_index = task__arch_index(task);
-	entry = maps__entry(ea_config.generation, arch_index, regs->orig_ax);
+	entry = maps__entry(ea_config.generation, arch_index, GET(regs, orig_ax));
 	if (!entry || (entry->family != EA_FAMILY_KILL && entry->family != EA_FAMILY_TGKILL &&
 		       entry->family != EA_FAMILY_PIDFD_SIGNAL))
 		return 0;
@@ -60,9 +60,9 @@ __noinline int signal__lookup(u32 which, u32 id)
 	if (!frame)
 		return 0;
 	if (frame->head.family == EA_FAMILY_PIDFD_SIGNAL)
-		target = task__by_pidfd(bpf_get_current_task_btf(), id);
+		target = task__by_pidfd(task__current(), id);
 	else
-		target = task__by_vpid(bpf_get_current_task_btf(), id);
+		target = task__by_vpid(task__current(), id);
 	if (!target)
 		return 0;
 	to = emit__begin(frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
@@ -73,29 +73,9 @@ __noinline int signal__lookup(u32 which, u32 id)
 	return 1;
 }
 
-struct ea_target_copy {
-	struct ea_frame *frame;
-	struct ea_task *state;
-	u32 count;
-};
-
-static long signal__copy(u32 round, struct ea_target_copy *copy)
-{
-	u8 *to;
-
-	if (round >= copy->count || round >= EA_TARGETS)
-		return 1;
-	to = emit__begin(copy->frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
-	if (!to)
-		return 1;
-	bpf_probe_read_kernel(to, sizeof(struct ea_target), &copy->state->targets[round]);
-	emit__end(copy->frame, sizeof(struct ea_target));
-	return 0;
-}
-
 __noinline int signal__emit(u32 which)
 {
-	struct ea_task *state = maps__task(bpf_get_current_task_btf());
+	struct ea_task *state = maps__task(task__current());
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_event *head;
 	u32 id, number;
@@ -106,13 +86,14 @@ __noinline int signal__emit(u32 which)
 	id = (u32)head->args[0];
 	number = (u32)head->args[1];
 	if (state && (state->pending & EA_PENDING_SIGNAL)) {
-		struct ea_target_copy copy = {
-		    .frame = frame,
-		    .state = state,
-		    .count = state->target_count,
-		};
+		for (u32 i = 0; i < EA_TARGETS && i < state->target_count; i++) {
+			u8 *to = emit__begin(frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
 
-		bpf_loop(EA_TARGETS, signal__copy, &copy, 0);
+			if (!to)
+				break;
+			__builtin_memcpy(to, &state->targets[i], sizeof(struct ea_target));
+			emit__end(frame, sizeof(struct ea_target));
+		}
 		return 0;
 	}
 	/* Not delivered: refused, or signal 0. The kernel judges an invalid signal first. */

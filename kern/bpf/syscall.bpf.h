@@ -14,7 +14,7 @@ static __always_inline s64 syscall__exit(s64 value)
 /* A file that open has just made or found. */
 __noinline int syscall__emit_open(u32 which)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
 	u64 file = 0, inode = 0, dentry = 0, parent = 0;
 	struct ea_event *head;
@@ -63,7 +63,7 @@ static __always_inline void syscall__emit_words(struct ea_frame *frame, u32 type
 /* What the family of the syscall calls for. 1: names were emitted, so CWD belongs to the event. */
 __noinline int syscall__emit_family(u32 which)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_event *head;
 	u8 *to;
@@ -98,7 +98,7 @@ __noinline int syscall__emit_family(u32 which)
 			return 0;
 		to = emit__begin(frame, EA_ITEM_CAPSET, 0, sizeof(struct ea_capset));
 		if (to) {
-			task__capabilities(task->cred, (struct ea_capset *)to);
+			task__capabilities(GET(task, cred), (struct ea_capset *)to);
 			emit__end(frame, sizeof(struct ea_capset));
 		}
 		return 0;
@@ -147,9 +147,9 @@ __noinline int syscall__emit_family(u32 which)
 /* Everything but the family's items; the frame's head is filled as far as the filter needs. */
 __noinline int syscall__emit_task(u32 which)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = GET(task, mm);
 	struct signal_struct *signal;
 	struct tty_struct *tty;
 	u64 start, length, area;
@@ -157,17 +157,17 @@ __noinline int syscall__emit_task(u32 which)
 	if (!frame)
 		return 0;
 	bpf_probe_read_kernel(frame->head.comm, sizeof(frame->head.comm), task->comm);
-	signal = task->signal;
+	signal = GET(task, signal);
 	if (signal) {
-		tty = signal->tty;
+		tty = GET(signal, tty);
 		if (tty)
 			emit__kernel_str(frame, EA_ITEM_TTY, &tty->name, EA_TTY_MAX);
 	}
 	if (!mm)
 		return 0;
 	path__emit(which, EA_ITEM_EXE);
-	start = mm->arg_start;
-	length = area = mm->arg_end - start;
+	start = GET(mm, arg_start);
+	length = area = GET(mm, arg_end) - start;
 	/* get_cmdline: when the area's last byte was overwritten, it goes on into the environment
 	 */
 	if (area && area < EA_PROCTITLE_MAX) {
@@ -175,7 +175,7 @@ __noinline int syscall__emit_task(u32 which)
 
 		bpf_probe_read_user(&last, 1, (void *)(start + area - 1));
 		if (last)
-			length = mm->env_end - start;
+			length = GET(mm, env_end) - start;
 	}
 	if (length > EA_PROCTITLE_MAX)
 		length = EA_PROCTITLE_MAX;
@@ -190,7 +190,7 @@ __noinline int syscall__emit_task(u32 which)
 /* Late lookups must begin where the task's own would. */
 static __always_inline void syscall__root(struct task_struct *task, struct ea_event *head)
 {
-	struct fs_struct *fs = task->fs;
+	struct fs_struct *fs = GET(task, fs);
 	struct super_block *sb = NULL;
 	struct dentry *dentry = NULL;
 	struct inode *inode = NULL;
@@ -209,25 +209,29 @@ static __always_inline void syscall__root(struct task_struct *task, struct ea_ev
 
 static __always_inline u32 syscall__mount_namespace(struct task_struct *task)
 {
-	struct nsproxy *nsproxy = task->nsproxy;
+	struct nsproxy *nsproxy = GET(task, nsproxy);
 	struct mnt_namespace *ns;
 
 	if (!nsproxy)
 		return 0;
-	ns = nsproxy->mnt_ns;
-	return ns ? ns->ns.inum : 0;
+	ns = GET(nsproxy, mnt_ns);
+	return ns ? GET(ns, ns.inum) : 0;
 }
 
 /* Facts of the head beyond the syscall's own, as far as `needs` asks. */
 static __always_inline void syscall__gather(struct ea_event *head, struct task_struct *task,
 					    u32 needs)
 {
+	struct task_struct *parent;
+
 	if (needs & EA_NEED_CREDENTIALS)
 		task__credentials(task, head);
 	if (needs & EA_NEED_LOGIN)
 		task__login(task, head);
-	if (needs & EA_NEED_PARENT)
-		head->ppid = task->real_parent->tgid;
+	if (needs & EA_NEED_PARENT) {
+		parent = GET(task, real_parent);
+		head->ppid = GET(parent, tgid);
+	}
 	if (needs & EA_NEED_EXE)
 		task__exe(task, head);
 }
@@ -238,7 +242,7 @@ static __always_inline void syscall__gather(struct ea_event *head, struct task_s
  */
 __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_counters *counters;
 	struct ea_event *head;
@@ -246,9 +250,9 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 	if (!frame)
 		return 0;
 	head = &frame->head;
-	head->pid = task->tgid;
-	head->tid = task->pid;
-	head->personality = task->personality;
+	head->pid = GET(task, tgid);
+	head->tid = GET(task, pid);
+	head->personality = GET(task, personality);
 	syscall__gather(head, task, needs);
 	if (!filter__search(which, generation, first) || frame->never)
 		return 0;
@@ -283,20 +287,21 @@ static __noinline int syscall__record(struct pt_regs *regs, struct ea_entry *ent
 				      u32 generation, s64 value)
 {
 	struct ea_frame *frame = maps__frame(EA_FRAME_SYSCALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct ea_task *state = NULL;
 	struct ea_counters *counters;
 	u32 family = entry->family;
 	struct ea_event *head;
+	struct mm_struct *mm;
 	int names = 0, sent;
 
-	if (!frame || task->tgid == ea_config.daemon)
+	if (!frame || GET(task, tgid) == ea_config.daemon)
 		return 0;
 	head = &frame->head;
 	head->family = family;
 	head->time = 0;
 	head->arch = task__arch(arch_index);
-	head->nr = (u32)regs->orig_ax;
+	head->nr = (u32)GET(regs, orig_ax);
 	head->exit = syscall__exit(value);
 	head->success = value > 0 || value < -MAX_ERRNO || value == 0;
 	head->has_exit = 1;
@@ -360,7 +365,7 @@ judge:
 	if (family == EA_FAMILY_EXEC || family == EA_FAMILY_EXECVEAT) {
 		names = 1;
 		if (state && (state->pending & EA_PENDING_EXEC) && value == 0)
-			exec__emit(EA_FRAME_SYSCALL, regs->ip);
+			exec__emit(EA_FRAME_SYSCALL, GET(regs, ip));
 		else
 			emit__name(EA_FRAME_SYSCALL, 0,
 				   family == EA_FAMILY_EXEC ? head->args[0] : head->args[1],
@@ -375,12 +380,13 @@ judge:
 	counters = maps__counters();
 	if (counters) {
 		sent = emit__frame(frame, counters);
-		if (sent && head->args_len > EA_ARGS_CHUNK && task->mm)
-			emit__arguments_rest(EA_FRAME_SYSCALL, task->mm->arg_start, head->args_len);
+		mm = GET(task, mm);
+		if (sent && head->args_len > EA_ARGS_CHUNK && mm)
+			emit__arguments_rest(EA_FRAME_SYSCALL, GET(mm, arg_start), head->args_len);
 	}
 done:
 	if (state)
-		state->pending = 0;
+		maps__task_done(task, state);
 	return 0;
 }
 
@@ -388,14 +394,14 @@ SEC("tp_btf/sys_exit")
 int ea_sys_exit(u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	u32 arch_index = task__arch_index(bpf_get_current_task_btf());
+	u32 arch_index = task__arch_index(task__current());
 	/* read once: a change of rules in between must not mix two generations' tables */
 	u32 generation = ea_config.generation;
 	struct ea_entry *entry;
 
 	if (!ea_config.enabled)
 		return 0;
-	entry = maps__entry(generation, arch_index, regs->orig_ax);
+	entry = maps__entry(generation, arch_index, GET(regs, orig_ax));
 	if (!entry)
 		return 0;
 	return syscall__record(regs, entry, arch_index, generation, (s64)ctx[1]);
@@ -408,7 +414,7 @@ int ea_sys_exit(u64 *ctx)
 SEC("tp_btf/sched_process_exit")
 int ea_exit(u64 *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	u32 arch_index = task__arch_index(task);
 	u32 generation = ea_config.generation;
 	/*
@@ -424,10 +430,11 @@ int ea_exit(u64 *ctx)
 	struct pt_regs *regs;
 
 	barrier_var(group_dead);
-	if (!ea_config.enabled || task->tgid == ea_config.daemon || (task->flags & PF_KTHREAD))
+	if (!ea_config.enabled || GET(task, tgid) == ea_config.daemon ||
+	    (GET(task, flags) & PF_KTHREAD))
 		return 0;
-	regs = bpf_task_pt_regs(task);
-	entry = maps__entry(generation, arch_index, regs->orig_ax);
+	regs = task__regs(task);
+	entry = maps__entry(generation, arch_index, GET(regs, orig_ax));
 	if (!entry || entry->family != EA_FAMILY_EXIT)
 		return 0;
 	if (ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES) {
@@ -441,7 +448,7 @@ int ea_exit(u64 *ctx)
 	frame->head.family = entry->family;
 	frame->head.time = 0;
 	frame->head.arch = task__arch(arch_index);
-	frame->head.nr = (u32)regs->orig_ax;
+	frame->head.nr = (u32)GET(regs, orig_ax);
 	frame->head.exit = 0;
 	frame->head.success = 0;
 	frame->head.has_exit = 0;

@@ -3,9 +3,32 @@
 #ifndef EA_TASK_H
 #define EA_TASK_H
 
+/* The running task. */
+static __always_inline struct task_struct *task__current(void)
+{
+#ifdef EA_LEGACY
+	return bpf_get_current_task();
+#else
+	return bpf_get_current_task_btf();
+#endif
+}
+
+/* The registers with which the task came into the kernel (task_pt_regs). */
+static __always_inline struct pt_regs *task__regs(struct task_struct *task)
+{
+#ifdef EA_LEGACY
+	/* at the top of the stack; kernels that leave room above them (FRED) take the modern object
+	 */
+	return (struct pt_regs *)((u64)GET(task, stack) + THREAD_SIZE -
+				  __builtin_preserve_type_info(*(struct pt_regs *)0, EA_TYPE_SIZE));
+#else
+	return bpf_task_pt_regs(task);
+#endif
+}
+
 static __always_inline u32 task__arch_index(struct task_struct *task)
 {
-	return task->thread_info.status & TS_COMPAT ? 1 : 0;
+	return GET(task, thread_info.status) & TS_COMPAT ? 1 : 0;
 }
 
 static __always_inline u32 task__arch(u32 index)
@@ -17,40 +40,40 @@ static __always_inline u32 task__arch(u32 index)
 static __always_inline void task__args(struct pt_regs *regs, u32 arch_index, u64 *args)
 {
 	if (arch_index) {
-		args[0] = (u32)regs->bx;
-		args[1] = (u32)regs->cx;
-		args[2] = (u32)regs->dx;
-		args[3] = (u32)regs->si;
+		args[0] = (u32)GET(regs, bx);
+		args[1] = (u32)GET(regs, cx);
+		args[2] = (u32)GET(regs, dx);
+		args[3] = (u32)GET(regs, si);
 	} else {
-		args[0] = regs->di;
-		args[1] = regs->si;
-		args[2] = regs->dx;
-		args[3] = regs->r10;
+		args[0] = GET(regs, di);
+		args[1] = GET(regs, si);
+		args[2] = GET(regs, dx);
+		args[3] = GET(regs, r10);
 	}
 }
 
 static __always_inline u64 task__arg4(struct pt_regs *regs, u32 arch_index)
 {
-	return arch_index ? (u32)regs->di : regs->r8;
+	return arch_index ? (u32)GET(regs, di) : GET(regs, r8);
 }
 
 static __always_inline u64 task__arg5(struct pt_regs *regs, u32 arch_index)
 {
-	return arch_index ? (u32)regs->bp : regs->r9;
+	return arch_index ? (u32)GET(regs, bp) : GET(regs, r9);
 }
 
 static __always_inline void task__credentials(struct task_struct *task, struct ea_event *head)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = GET(task, cred);
 
-	head->uid = cred->uid.val;
-	head->gid = cred->gid.val;
-	head->euid = cred->euid.val;
-	head->suid = cred->suid.val;
-	head->fsuid = cred->fsuid.val;
-	head->egid = cred->egid.val;
-	head->sgid = cred->sgid.val;
-	head->fsgid = cred->fsgid.val;
+	head->uid = GET(cred, uid.val);
+	head->gid = GET(cred, gid.val);
+	head->euid = GET(cred, euid.val);
+	head->suid = GET(cred, suid.val);
+	head->fsuid = GET(cred, fsuid.val);
+	head->egid = GET(cred, egid.val);
+	head->sgid = GET(cred, sgid.val);
+	head->fsgid = GET(cred, fsgid.val);
 }
 
 static __always_inline void task__login(struct task_struct *task, struct ea_event *head)
@@ -59,25 +82,29 @@ static __always_inline void task__login(struct task_struct *task, struct ea_even
 	head->auid = ~0u;
 	head->ses = ~0u;
 	if (field_exists(struct task_struct, loginuid))
-		head->auid = task->loginuid.val;
+		head->auid = GET(task, loginuid.val);
 	if (field_exists(struct task_struct, sessionid))
-		head->ses = task->sessionid;
+		head->ses = GET(task, sessionid);
 }
 
 static __always_inline void task__exe(struct task_struct *task, struct ea_event *head)
 {
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = GET(task, mm);
+	struct super_block *sb;
+	struct inode *inode;
 	struct file *exe;
 
 	head->exe_ino = 0;
 	head->exe_dev = 0;
 	if (!mm)
 		return;
-	exe = mm->exe_file;
+	exe = GET(mm, exe_file);
 	if (!exe)
 		return;
-	head->exe_ino = exe->f_inode->i_ino;
-	head->exe_dev = exe->f_inode->i_sb->s_dev;
+	inode = GET(exe, f_inode);
+	head->exe_ino = GET(inode, i_ino);
+	sb = GET(inode, i_sb);
+	head->exe_dev = GET(sb, s_dev);
 }
 
 /* kernel_cap_t is 64 bits in all its versions. */
@@ -130,7 +157,7 @@ static __always_inline struct task_struct *task__of_pid(u64 pid)
  */
 static __always_inline struct task_struct *task__by_vpid(struct task_struct *current, u32 id)
 {
-	struct pid *self = current->thread_pid;
+	struct pid *self = GET(current, thread_pid);
 	struct pid_namespace *ns = NULL;
 	u64 entry = 0;
 	u32 level = 0;
@@ -173,7 +200,7 @@ static __always_inline struct task_struct *task__by_vpid(struct task_struct *cur
 /* The open file behind a descriptor; 0: none. */
 static __always_inline u64 task__file(struct task_struct *task, u32 fd)
 {
-	struct files_struct *files = task->files;
+	struct files_struct *files = GET(task, files);
 	struct fdtable *fdt = NULL;
 	struct file **table = NULL;
 	u64 file = 0;

@@ -20,6 +20,8 @@ pub enum Hook {
     ProcessExit,
     /// A signal's way to its target.
     SignalGenerate,
+    /// A task's death, for the legacy object: state kept by the task's address must not outlive it.
+    Forget,
 }
 
 /// One line of the table.
@@ -37,7 +39,7 @@ pub struct HookInfo {
     pub purpose: &'static str,
 }
 
-/// Every hook. A test compares it with the programs of the object.
+/// Every hook that a rule can need. A test compares it with the programs of the objects.
 pub const HOOKS: [HookInfo; 5] = [
     HookInfo {
         hook: Hook::SyscallExit,
@@ -76,31 +78,43 @@ pub const HOOKS: [HookInfo; 5] = [
     },
 ];
 
+/// What only the legacy object has, and needs as long as anything of it is attached.
+pub const FORGET: HookInfo = HookInfo {
+    hook: Hook::Forget,
+    program: "ea_forget",
+    kind: HookKind::BtfTracepoint,
+    target: "sched_process_exit",
+    purpose: "end of what is kept of a task",
+};
+
 /// The program that is loaded to learn whether the kernel has BPF trampolines, and a function to load it for.
 pub const TRAMPOLINE_PROBE: (&str, &str) = ("ea_probe_fentry", "vfs_open");
 
 impl Hook {
     /// The hook's line of the table.
     pub fn info(self) -> &'static HookInfo {
-        // the table has a line for each variant; a test holds it to that
-        HOOKS.iter().find(|info| info.hook == self).unwrap_or(&HOOKS[0])
+        // the table has a line for each other variant; a test holds it to that
+        HOOKS.iter().find(|info| info.hook == self).unwrap_or(&FORGET)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn names_the_programs_of_the_object() {
-        let object = aya_obj::Object::parse(crate::OBJECT).unwrap();
-        let mut theirs: Vec<_> = object.programs.keys().cloned().collect();
-        let mut ours: Vec<_> = HOOKS.iter().map(|info| info.program.to_owned()).collect();
-        ours.push(TRAMPOLINE_PROBE.0.to_owned());
-        theirs.sort();
-        ours.sort();
-        assert_eq!(ours, theirs);
-        for info in HOOKS {
+        let programs = |object: &[u8]| -> BTreeSet<String> {
+            aya_obj::Object::parse(object).unwrap().programs.keys().cloned().collect()
+        };
+        let mut ours: BTreeSet<_> = HOOKS.iter().map(|info| info.program.to_owned()).collect();
+        ours.insert(TRAMPOLINE_PROBE.0.to_owned());
+        assert_eq!(ours, programs(crate::OBJECT));
+        ours.insert(FORGET.program.to_owned());
+        assert_eq!(ours, programs(crate::LEGACY_OBJECT));
+        for info in HOOKS.into_iter().chain([FORGET]) {
             assert_eq!(info.hook.info().program, info.program);
         }
     }

@@ -17,7 +17,7 @@ use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, FEntry, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
 use kern::abi;
-use kern::hooks::{HOOKS, Hook, TRAMPOLINE_PROBE};
+use kern::hooks::{FORGET, HOOKS, Hook, TRAMPOLINE_PROBE};
 
 use crate::decode::Decoder;
 use crate::device;
@@ -117,6 +117,7 @@ impl Default for Options {
 /// The loaded object, its attachments, and which generation is live.
 pub struct Engine {
     ebpf: Ebpf,
+    legacy: bool,
     attached: BTreeMap<Hook, BtfTracePointLinkId>,
     config: abi::Config,
     index: Vec<Vec<abi::Entry>>,
@@ -142,7 +143,23 @@ fn array<'a, V: aya::Pod>(
     Array::try_from(found).map_err(map_error("open", map))
 }
 
-fn load_object(btf: &Btf, ring_bytes: u32) -> Result<Ebpf, EngineError> {
+/// The object that this kernel takes, with the program that every rule needs loaded; and whether it is the legacy one.
+fn load_object(btf: &Btf, ring_bytes: u32) -> Result<(Ebpf, bool), EngineError> {
+    match load_maps(btf, ring_bytes, kern::OBJECT).and_then(|ebpf| with_hook(ebpf, btf, Hook::SyscallExit)) {
+        Ok(ebpf) => Ok((ebpf, false)),
+        Err(error) => {
+            log::debug!("this kernel refuses the eBPF object: {}", brief(&error));
+            let ebpf = with_hook(load_maps(btf, ring_bytes, kern::LEGACY_OBJECT)?, btf, Hook::SyscallExit)?;
+            Ok((with_hook(ebpf, btf, Hook::Forget)?, true))
+        }
+    }
+}
+
+fn with_hook(mut ebpf: Ebpf, btf: &Btf, hook: Hook) -> Result<Ebpf, EngineError> {
+    load_hook(&mut ebpf, btf, hook).map(|()| ebpf)
+}
+
+fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebpf, EngineError> {
     let mut loader = EbpfLoader::new();
     let has_tai: u32 = u32::from(has_tai_clock());
     loader.btf(Some(btf)).allow_unsupported_maps().map_max_entries("ea_events", ring_bytes).override_global(
@@ -150,7 +167,7 @@ fn load_object(btf: &Btf, ring_bytes: u32) -> Result<Ebpf, EngineError> {
         &has_tai,
         true,
     );
-    loader.load(kern::OBJECT).map_err(EngineError::Load)
+    loader.load(object).map_err(EngineError::Load)
 }
 
 /// `bpf_ktime_get_tai_ns` came with 6.1; a program that names a helper its kernel lacks is refused.
@@ -222,18 +239,19 @@ impl Engine {
     fn load(options: Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
         let btf = Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?;
         offer.trials.push(("kernel BTF".into(), Ok("/sys/kernel/btf/vmlinux".into())));
-        let mut ebpf = load_object(&btf, options.ring_bytes)?;
-        offer.trials.push(("eBPF object and maps".into(), Ok("ring buffer, task storage".into())));
+        let (mut ebpf, legacy) = load_object(&btf, options.ring_bytes)?;
+        let state = if legacy { "ring buffer, hash of tasks" } else { "ring buffer, task storage" };
+        offer.trials.push(("eBPF object and maps".into(), Ok(state.into())));
         let mut hooks = BTreeSet::new();
         for info in HOOKS {
-            let trial = load_hook(&mut ebpf, &btf, info.hook);
+            let trial = match info.hook {
+                Hook::SyscallExit => Ok(()), // came with the object
+                hook => load_hook(&mut ebpf, &btf, hook),
+            };
             let outcome = trial.as_ref().map(|()| info.purpose.to_owned()).map_err(brief);
             offer.trials.push((format!("tracepoint {}", info.target), outcome));
-            match trial {
-                Ok(()) => drop(hooks.insert(info.hook)),
-                // every rule needs this one
-                Err(error) if info.hook == Hook::SyscallExit => return Err(error),
-                Err(_) => {}
+            if trial.is_ok() {
+                hooks.insert(info.hook);
             }
         }
         offer.trampoline = probe_trampoline(&mut ebpf, &btf);
@@ -250,6 +268,7 @@ impl Engine {
         let source = RingSource { ring, decoder: Decoder::new(Arc::clone(&generations)) };
         let engine = Self {
             ebpf,
+            legacy,
             attached: BTreeMap::new(),
             config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
             index: vec![vec![abi::Entry::default(); ARCHES.len() * abi::SYSCALLS]; abi::GENERATIONS],
@@ -272,7 +291,10 @@ impl Engine {
     /// Makes the filter that `plan` gives to this engine the live one. On an error the old filter stays as it was.
     pub fn apply(&mut self, rules: &[Rule], plan: &Plan) -> Result<(), EngineError> {
         let tables = lower(rules, plan, &self.services)?;
-        let wanted = plan.hooks();
+        let mut wanted = plan.hooks();
+        if self.legacy && !wanted.is_empty() {
+            wanted.insert(FORGET.hook);
+        }
         let new: Vec<Hook> =
             wanted.iter().copied().filter(|hook| !self.attached.contains_key(hook)).collect();
         self.let_programs_end();
