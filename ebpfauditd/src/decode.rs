@@ -10,6 +10,7 @@ use zerocopy::FromBytes;
 
 use crate::assemble::Assembler;
 use crate::engine::ebpf::{Generation, Generations};
+use crate::entries::{Algorithm, Lookup};
 
 /// Names that an event of the tracepoint engine can have: a script, its interpreter, the loader; and one to spare.
 pub const NAMES: usize = 4;
@@ -74,7 +75,9 @@ pub struct Captured<'a> {
     pub directory: Option<PathItem<'a>>,
     /// Argument area for PROCTITLE, and the area's length (128 at most).
     pub proctitle: (&'a [u8], u16),
-    /// Names in order.
+    /// The hooks followed the names: what they saw is among the items.
+    pub has_lookups: bool,
+    /// Names in order, as far as a syscall's arguments tell them.
     pub names: [Option<NameItem<'a>>; NAMES],
     /// Socket address.
     pub sockaddr: Option<&'a [u8]>,
@@ -87,7 +90,7 @@ pub struct Captured<'a> {
 }
 
 /// The items of a record, in order: kind, flags, bytes. Ends at the first that is not whole.
-pub fn items(bytes: &[u8]) -> impl Iterator<Item = (ItemKind, u16, &[u8])> {
+pub fn items(bytes: &[u8]) -> impl Iterator<Item = (ItemKind, u16, &[u8])> + Clone {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         loop {
@@ -104,7 +107,7 @@ pub fn items(bytes: &[u8]) -> impl Iterator<Item = (ItemKind, u16, &[u8])> {
 
 impl<'a> Captured<'a> {
     /// Finds the items of `record`; `arguments` replaces the argument area if it came in pieces.
-    fn new(record: &'a [u8], arguments: Option<&'a [u8]>) -> Option<Self> {
+    pub(crate) fn new(record: &'a [u8], arguments: Option<&'a [u8]>) -> Option<Self> {
         let (head, items_bytes) = abi::Event::ref_from_prefix(record).ok()?;
         let mut captured = Self {
             head,
@@ -114,6 +117,7 @@ impl<'a> Captured<'a> {
             cwd: None,
             directory: None,
             proctitle: (b"", 0),
+            has_lookups: false,
             names: [None; NAMES],
             sockaddr: None,
             exec: None,
@@ -138,6 +142,7 @@ impl<'a> Captured<'a> {
                 ItemKind::Exec => captured.exec = abi::Exec::ref_from_bytes(body).ok(),
                 ItemKind::Interp => captured.interpreter = Some(body),
                 ItemKind::Arguments => captured.arguments = body,
+                ItemKind::Lookup => captured.has_lookups = true,
                 // gone through again by the assembler
                 ItemKind::Target
                 | ItemKind::FdPair
@@ -146,7 +151,6 @@ impl<'a> Captured<'a> {
                 | ItemKind::Clock
                 | ItemKind::Mmap
                 | ItemKind::Openat2
-                | ItemKind::Lookup
                 | ItemKind::Ipc
                 | ItemKind::MqOpen
                 | ItemKind::MqSendrecv
@@ -162,6 +166,14 @@ impl<'a> Captured<'a> {
             captured.arguments = arguments;
         }
         Some(captured)
+    }
+
+    /// What was done with names, in order.
+    pub fn lookups(&self) -> impl Iterator<Item = Lookup<'a>> + Clone + use<'a> {
+        items(self.items).filter(|(kind, ..)| *kind == ItemKind::Lookup).filter_map(|(.., body)| {
+            let (facts, text) = abi::Lookup::ref_from_prefix(body).ok()?;
+            Some(Lookup { facts, text })
+        })
     }
 }
 
@@ -192,7 +204,7 @@ impl Decoder {
     /// A decoder that finds keys in `generations`.
     pub fn new(generations: Arc<Generations>) -> Self {
         let mut decoder = Self {
-            assembler: Assembler::new(),
+            assembler: Assembler::new(Algorithm::running()),
             generations,
             current: (0, Arc::new(Generation::default())),
             waiting: Vec::new(),

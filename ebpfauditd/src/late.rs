@@ -87,15 +87,19 @@ pub struct Late {
 }
 
 impl Late {
-    /// Capabilities of the file at absolute `path`, if it is still `inode`; none otherwise.
+    /// Capabilities of the file at absolute `path`, if it is still `inode`; none otherwise. An empty path: only what is
+    /// remembered.
     pub fn capabilities(&mut self, inode: &abi::Inode, root: Root, path: &[u8]) -> FileCapabilities {
         let regular = inode.mode & libc::S_IFMT == libc::S_IFREG;
-        if inode.maybe_caps == 0 || !regular || path.first() != Some(&b'/') {
+        if inode.maybe_caps == 0 || !regular {
             return FileCapabilities::default();
         }
         let identity = Identity::of(inode);
         if let Some(&known) = self.capabilities.get(&identity) {
             return known;
+        }
+        if path.first() != Some(&b'/') {
+            return FileCapabilities::default();
         }
         let Some(path) = root.path(path).filter(|path| found(path) == Some(identity)) else {
             return FileCapabilities::default();

@@ -15,6 +15,8 @@ pub enum NameType {
     Parent,
     /// An object that the syscall made.
     Create,
+    /// An object that the syscall removed.
+    Delete,
     /// A name that led to nothing.
     Unknown,
 }
@@ -25,19 +27,21 @@ impl NameType {
             Self::Normal => "NORMAL",
             Self::Parent => "PARENT",
             Self::Create => "CREATE",
+            Self::Delete => "DELETE",
             Self::Unknown => "UNKNOWN",
         }
     }
 }
 
-/// Appends the body of a PATH record. `name`: `None` prints as `(null)`; `inode`: `None` leaves its fields out.
+/// Appends the body of a PATH record. `name`: `None` prints as `(null)`; `inode`: `None` leaves its fields out; `file`: `None`:
+/// the kernel did not ask for them.
 pub fn write(
     out: &mut Vec<u8>,
     number: usize,
     name: Option<&[u8]>,
     inode: Option<&abi::Inode>,
     kind: NameType,
-    file: FileCapabilities,
+    file: Option<FileCapabilities>,
 ) {
     word(out, "item=");
     decimal(out, number as u64);
@@ -60,6 +64,10 @@ pub fn write(
     }
     word(out, " nametype=");
     word(out, kind.word());
+    let Some(file) = file else {
+        word(out, " cap_fe=? cap_fver=? cap_fp=? cap_fi=?");
+        return;
+    };
     word(out, " cap_fp=");
     capabilities(out, file.permitted);
     word(out, " cap_fi=");
@@ -70,11 +78,12 @@ pub fn write(
     field(out, "cap_frootid", file.root);
 }
 
-/// What precedes the last component, its slash included; `None` without a slash (`parent_len` in `kernel/auditfilter.c`).
-pub fn directory_part(name: &[u8]) -> Option<&[u8]> {
-    let end = name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
-    let slash = name[..end].iter().rposition(|&byte| byte == b'/')?;
-    Some(&name[..=slash])
+/// Bytes of a name up to its last component, the slash before it included; slashes at the end are part of the component
+/// (`parent_len` in `kernel/auditfilter.c`).
+pub fn parent_len(name: &[u8]) -> usize {
+    // a name of nothing but slashes is its own directory
+    let end = name.iter().rposition(|&byte| byte != b'/').map_or(1, |last| last + 1).min(name.len());
+    name[..end].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1)
 }
 
 /// `bprm->filename` of an execveat is made up of the descriptor and the name that was given (`fs/exec.c`, `alloc_bprm`).
@@ -94,12 +103,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_part_ends_with_its_slash() {
-        assert_eq!(directory_part(b"/mnt/a/x"), Some(&b"/mnt/a/"[..]));
-        assert_eq!(directory_part(b"/mnt/a/x//"), Some(&b"/mnt/a/"[..]));
-        assert_eq!(directory_part(b"x"), None);
-        assert_eq!(directory_part(b"x/"), None);
-        assert_eq!(directory_part(b"/x"), Some(&b"/"[..]));
+    fn the_directory_ends_with_its_slash() {
+        let directory = |name: &'static str| &name[..parent_len(name.as_bytes())];
+        assert_eq!(directory("/mnt/a/x"), "/mnt/a/");
+        assert_eq!(directory("/mnt/a/x//"), "/mnt/a/");
+        assert_eq!(directory("/mnt//x"), "/mnt//");
+        assert_eq!(directory("a/b"), "a/");
+        assert_eq!(directory("x"), "");
+        assert_eq!(directory("x/"), "");
+        assert_eq!(directory("/x"), "/");
+        assert_eq!(directory("/"), "/");
+        assert_eq!(directory("///"), "/");
+        assert_eq!(directory(""), "");
     }
 
     #[test]
