@@ -97,14 +97,15 @@ fn nodes(rule: &Rule) -> Vec<usize> {
         .collect()
 }
 
-/// What the rules of the first phase ask of the names of one syscall.
-fn name_needs(list: &[usize], watched: bool, rules: &[Rule], lookups: Lookups) -> u16 {
+/// What rules that trampolines serve ask of the names of one syscall.
+fn name_needs(first_phase: &[usize], watched: bool, rules: &[Rule], plan: &Plan, lookups: Lookups) -> u16 {
     if lookups == Lookups::None && !watched {
         return 0;
     }
     let mut needs = 0;
     let mut only_hits = lookups == Lookups::One;
-    for rule in list.iter().map(|&rule| &rules[rule]) {
+    let served = |rule: &&usize| plan.assignments()[**rule].engine == EngineKind::Trampoline;
+    for rule in first_phase.iter().filter(served).map(|&rule| &rules[rule]) {
         let by_directory = rule.condition(Field::Dir).is_some();
         let judges = rule.conditions().iter().any(is_about_names);
         if judges || rule.action() == Action::Always {
@@ -115,7 +116,7 @@ fn name_needs(list: &[usize], watched: bool, rules: &[Rule], lookups: Lookups) -
     if watched {
         needs |= abi::NEED_WATCH;
     }
-    if only_hits {
+    if needs != 0 && only_hits {
         needs |= abi::NEED_HIT;
     }
     needs
@@ -248,7 +249,7 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
     let mut index = vec![Entry::default(); ARCHES.len() * abi::SYSCALLS];
     for (at, list) in by_syscall.into_iter().enumerate() {
         let (arch, number) = (at / abi::SYSCALLS, (at % abi::SYSCALLS) as u32);
-        let names = name_needs(&list, watched[at].is_some(), rules, services.lookups(arch, number));
+        let names = name_needs(&list, watched[at].is_some(), rules, plan, services.lookups(arch, number));
         let (first, needs) = builder.place(list, rules, &needs, &tests);
         let needs = needs | names | watched[at].unwrap_or_default();
         let family = match services.get(arch, number) {

@@ -416,6 +416,11 @@ enum ea_family {
 	EA_FAMILY_URING = 27, /* an io_uring operation outside of a syscall: URINGOP, no SYSCALL */
 };
 
+/* Bits of ea_event.access: AUDIT_PERM_* */
+#define EA_ACCESS_WRITE 2
+#define EA_ACCESS_READ  4
+#define EA_ACCESS_ANY   15
+
 /* ---- the filter -------------------------------------------------------------------------- */
 
 /* What has to be gathered before the steps of a syscall can be evaluated. */

@@ -7,6 +7,7 @@
 #include "task.h"
 #include "path.h"
 #include "emit.h"
+#include "journal.h"
 #include "filter.h"
 #include "signal.bpf.h"
 #include "process.bpf.h"

@@ -103,6 +103,11 @@ struct file {
 	void *private_data;
 };
 
+/* The kernel's copy of a name that a program gave. */
+struct filename {
+	const char *name;
+};
+
 struct fdtable {
 	u32 max_fds;
 	struct file **fd;
@@ -255,6 +260,10 @@ struct unix_sock {
 #define AUDIT_ARCH_X86_64     0xc000003eu
 #define AUDIT_ARCH_I386       0x40000003u
 #define FMODE_CREATED         0x100000u /* include/linux/fs.h; a bit whose place is probed by tests */
+#define X86_64_NR_CREAT       85
+#define I386_NR_CREAT         8
+#define O_ACCMODE             3
+#define S_IFMT                0xf000
 #define IOP_XATTR             0x0008
 #define S_NOSEC               (1 << 12)
 #define PF_KTHREAD            0x00200000

@@ -70,55 +70,61 @@ static __always_inline void emit__user_bytes(struct ea_frame *frame, u32 type, u
 	emit__end(frame, len & 0xffff);
 }
 
+/* What is recorded of an inode, as it is now. */
+static __always_inline void emit__inode(struct ea_inode *to, struct inode *inode)
+{
+	struct super_block *sb = NULL;
+	u16 half = 0;
+	u32 word = 0;
+	u64 ino = 0;
+
+	READ(ino, inode, i_ino);
+	to->ino = ino;
+	READ(half, inode, i_mode);
+	to->mode = half;
+	READ(word, inode, i_uid);
+	to->uid = word;
+	READ(word, inode, i_gid);
+	to->gid = word;
+	READ(word, inode, i_rdev);
+	to->rdev = word;
+	if (field_exists(struct inode, i_ctime_sec))
+		READ(to->ctime, inode, i_ctime_sec);
+	if (field_exists(struct inode, i_ctime_nsec))
+		READ(to->ctime_nsec, inode, i_ctime_nsec);
+	/* the highest bit is a mark of multigrain timestamps (I_CTIME_QUERIED) */
+	to->ctime_nsec &= 0x7fffffff;
+	READ(sb, inode, i_sb);
+	word = 0;
+	READ(word, sb, s_dev);
+	to->dev = word;
+	READ(ino, sb, s_magic);
+	to->magic = (u32)ino;
+	READ(half, inode, i_opflags);
+	word = 0;
+	READ(word, inode, i_flags);
+	to->maybe_caps = (half & IOP_XATTR) && !(word & S_NOSEC);
+}
+
 /* A name: an inode's data (0: none known) and a text from user memory (0: none). */
 __noinline int emit__name(u32 which, u64 inode_at, u64 text, u32 flags)
 {
 	struct ea_frame *frame = maps__frame(which);
 	struct inode *inode = (struct inode *)inode_at;
-	struct super_block *sb = NULL;
 	struct ea_inode *to;
 	long length = 0;
 	u8 *bytes;
 
-	if (!frame)
+	/* the journal has the names that the kernel looked up */
+	if (!frame || frame->journal)
 		return 0;
 	bytes = emit__begin(frame, EA_ITEM_NAME, flags, sizeof(*to) + EA_PATH_MAX);
 	if (!bytes)
 		return 0;
 	to = (struct ea_inode *)bytes;
 	__builtin_memset(to, 0, sizeof(*to));
-	if (inode) {
-		u16 half = 0;
-		u32 word = 0;
-		u64 ino = 0;
-
-		READ(ino, inode, i_ino);
-		to->ino = ino;
-		READ(half, inode, i_mode);
-		to->mode = half;
-		READ(word, inode, i_uid);
-		to->uid = word;
-		READ(word, inode, i_gid);
-		to->gid = word;
-		READ(word, inode, i_rdev);
-		to->rdev = word;
-		if (field_exists(struct inode, i_ctime_sec))
-			READ(to->ctime, inode, i_ctime_sec);
-		if (field_exists(struct inode, i_ctime_nsec))
-			READ(to->ctime_nsec, inode, i_ctime_nsec);
-		/* the highest bit is a mark of multigrain timestamps (I_CTIME_QUERIED) */
-		to->ctime_nsec &= 0x7fffffff;
-		READ(sb, inode, i_sb);
-		word = 0;
-		READ(word, sb, s_dev);
-		to->dev = word;
-		READ(ino, sb, s_magic);
-		to->magic = (u32)ino;
-		READ(half, inode, i_opflags);
-		word = 0;
-		READ(word, inode, i_flags);
-		to->maybe_caps = (half & IOP_XATTR) && !(word & S_NOSEC);
-	}
+	if (inode)
+		emit__inode(to, inode);
 	if (text) {
 		length = bpf_probe_read_user_str(bytes + sizeof(*to), EA_PATH_MAX, (void *)text);
 		if (length <= 0) {

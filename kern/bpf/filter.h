@@ -55,13 +55,25 @@ __noinline int filter__group(u32 wanted)
 	return filter__in_groups(task__current(), wanted);
 }
 
-/* Every operator but EQ, by far the commonest, which the loop does itself. */
-static __always_inline int filter__test(struct ea_frame *frame, struct ea_step *step, u32 value,
-					u32 exe_base)
+/* Whether the syscall is one of a set. */
+static __always_inline int filter__named(struct ea_frame *frame, u32 key)
+{
+	struct ea_set *set = bpf_map_lookup_elem(&ea_sets, &key);
+	u32 arch = frame->head.arch == AUDIT_ARCH_I386;
+	u32 nr = frame->head.nr;
+
+	if (!set || nr >= EA_SYSCALLS)
+		return 0;
+	return set->words[arch][(nr / 32) & (EA_SYSCALLS / 32 - 1)] >> (nr % 32) & 1;
+}
+
+static __always_inline int filter__compare(struct ea_frame *frame, struct ea_step *step, u32 value)
 {
 	u32 operand = step->operand;
 
 	switch (step->op) {
+	case EA_OP_EQ:
+		return value == operand;
 	case EA_OP_NE:
 		return value != operand;
 	case EA_OP_LT:
@@ -80,6 +92,78 @@ static __always_inline int filter__test(struct ea_frame *frame, struct ea_step *
 		return value == filter__word(frame, operand);
 	case EA_OP_FACT_NE:
 		return value != filter__word(frame, operand);
+	default:
+		return 0;
+	}
+}
+
+#define MAJOR(dev) ((dev) >> 20)
+#define MINOR(dev) ((dev) & 0xfffff)
+
+/* A name that led to nothing counts as owned by root, on device 0 (kernel/auditsc.c). */
+static __always_inline int filter__slot(struct ea_frame *frame, struct ea_step *step,
+					struct ea_slot *slot)
+{
+	struct ea_inode *inode = &slot->inode;
+	u32 known = slot->flags & EA_LOOKUP_INODE;
+
+	switch (step->fact) {
+	case EA_NAME_INODE:
+		return filter__compare(frame, step, known ? (u32)inode->ino : ~0u);
+	case EA_NAME_DEV_MAJOR:
+		return filter__compare(frame, step, MAJOR(inode->dev)) ||
+		       filter__compare(frame, step, MAJOR(inode->rdev));
+	case EA_NAME_DEV_MINOR:
+		return filter__compare(frame, step, MINOR(inode->dev)) ||
+		       filter__compare(frame, step, MINOR(inode->rdev));
+	case EA_NAME_UID:
+		return filter__compare(frame, step, inode->uid);
+	case EA_NAME_GID:
+		return filter__compare(frame, step, inode->gid);
+	case EA_NAME_TYPE:
+		return known && (inode->mode & S_IFMT) == step->operand;
+	default:
+		return 0;
+	}
+}
+
+/* A step about names: of any one, or of the one whose watch is being judged. */
+__noinline int filter__name(u32 which, u32 key)
+{
+	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_journal *journal;
+	u32 only, tree;
+	int is = 0;
+
+	if (!step || !frame)
+		return 0;
+	/* dir= and filetype= are about all names, whichever is being judged; their != is none */
+	only = step->op == EA_OP_TREE || step->fact == EA_NAME_TYPE ? EA_ANY_SLOT : frame->slot;
+	journal = frame->journal ? journal__present() : NULL;
+	if (journal && step->op == EA_OP_TREE) {
+		tree = step->operand;
+		is = journal->count &&
+		     journal->tags[(tree / 64) & (EA_TREE_WORDS - 1)] >> (tree % 64) & 1;
+	} else if (journal) {
+		for (u32 i = 0; i < EA_SLOTS && i < journal->count && !is; i++)
+			if (only == EA_ANY_SLOT || only == i)
+				is = filter__slot(frame, step, &journal->slots[i]);
+	}
+	if ((step->op == EA_OP_TREE && step->fact) ||
+	    (step->op == EA_OP_NE && step->fact == EA_NAME_TYPE))
+		return !is;
+	return is;
+}
+
+/* Every operator but EQ, by far the commonest, which the loop does itself. */
+static __always_inline int filter__test(struct ea_frame *frame, struct ea_step *step, u32 value,
+					u32 generation)
+{
+	u32 exe_base = (generation & 1) * EA_EXES, set_base = (generation & 1) * EA_SETS;
+	u32 operand = step->operand;
+
+	switch (step->op) {
 	case EA_OP_EXE_EQ:
 		return filter__exe_equal(frame, exe_base + operand);
 	case EA_OP_EXE_NE:
@@ -88,10 +172,12 @@ static __always_inline int filter__test(struct ea_frame *frame, struct ea_step *
 		return value == operand || filter__group(operand);
 	case EA_OP_GROUP_NE:
 		return value != operand && !filter__group(operand);
+	case EA_OP_NAMED:
+		return filter__named(frame, set_base + operand);
 	case EA_OP_TRUE:
 		return 1;
 	default:
-		return 0;
+		return filter__compare(frame, step, value);
 	}
 }
 
@@ -115,14 +201,18 @@ __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 		if (!step)
 			return 0;
 		value = filter__word(frame, step->fact);
-		if (step->op == EA_OP_EQ)
+		if (step->flags & EA_STEP_NAME)
+			is = filter__name(which, key);
+		else if (step->op == EA_OP_EQ)
 			is = value == step->operand;
 		else
-			is = filter__test(frame, step, value, (generation & 1) * EA_EXES);
+			is = filter__test(frame, step, value, generation);
 		if (step->flags) {
-			if ((step->flags & EA_STEP_EXIT) && !frame->head.has_exit)
+			if ((step->flags & EA_STEP_EXIT) && !frame->has_exit)
 				is = 0;
 			if (is && (step->flags & EA_STEP_LAST)) {
+				if (step->rule >= frame->limit)
+					return 0;
 				frame->rule = step->rule;
 				frame->never = step->flags & EA_STEP_NEVER;
 				return EA_MATCHED;
@@ -139,8 +229,7 @@ __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 	return at;
 }
 
-/* First match from `first` on. 1: a rule matched; its number and action are in the frame. */
-__noinline int filter__search(u32 which, u32 generation, u32 first)
+static __always_inline int filter__run(u32 which, u32 generation, u32 first)
 {
 	u32 at = first;
 
@@ -150,6 +239,58 @@ __noinline int filter__search(u32 which, u32 generation, u32 first)
 			return 1;
 	}
 	return 0;
+}
+
+/* First match from `first` on. 1: a rule matched; its number and action are in the frame. */
+__noinline int filter__search(u32 which, u32 generation, u32 first)
+{
+	struct ea_frame *frame = maps__frame(which);
+
+	if (!frame)
+		return 0;
+	frame->limit = EA_NO_LIMIT;
+	frame->slot = EA_ANY_SLOT;
+	frame->has_exit = frame->head.has_exit;
+	return filter__run(which, generation, first);
+}
+
+/* The run of one watch, for one name. Only rules that come before what has matched so far count. */
+__noinline int filter__watch(u32 which, u32 generation, u32 at, u32 first)
+{
+	struct ea_journal *journal = journal__present();
+	struct ea_frame *frame = maps__frame(which);
+
+	if (!frame || !journal || at >= EA_SLOTS)
+		return 0;
+	frame->slot = at;
+	frame->has_exit = frame->head.has_exit && !(journal->slots[at].flags & EA_SLOT_UNBOUND);
+	return filter__run(which, generation, first);
+}
+
+/*
+ * audit_filter_inodes: the rules of the watches on each name, up to the first name for which one
+ * matches. 1: a rule has matched, of these or (`matched`) before.
+ */
+__noinline int filter__watches(u32 which, u32 generation, u32 matched)
+{
+	struct ea_journal *journal = journal__present();
+	struct ea_frame *frame = maps__frame(which);
+	int found = 0;
+
+	if (!frame || !journal)
+		return matched;
+	frame->limit = matched ? frame->rule : EA_NO_LIMIT;
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count && !found; i++) {
+		for (u32 run = 0; run < EA_RUNS; run++) {
+			u32 first = journal->slots[i].runs.first[run];
+
+			if (first && filter__watch(which, generation, i, first)) {
+				frame->limit = frame->rule;
+				found = 1;
+			}
+		}
+	}
+	return found || matched;
 }
 
 static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {

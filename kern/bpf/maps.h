@@ -95,7 +95,7 @@ struct {
 
 #ifdef EA_LEGACY
 /* The largest value of a task map. */
-#define EA_TASK_VALUE_MAX 2048
+#define EA_TASK_VALUE_MAX EA_TEXT_LONG
 _Static_assert(sizeof(struct ea_task) <= EA_TASK_VALUE_MAX, "a new value is copied from zeros");
 const volatile u8 ea_zeros[EA_TASK_VALUE_MAX] SEC(".rodata.zeros") = {};
 #endif
@@ -129,6 +129,8 @@ struct ea_frame {
 	u32 never;
 	u32 limit; /* only rules before this one are looked at */
 	u32 slot;  /* the watch's name, EA_ANY_SLOT: any */
+	u32 has_exit;
+	u32 journal; /* names come from the journal */
 	/* of the syscall at hand */
 	u64 arg4;
 	u64 arg5;
@@ -140,6 +142,7 @@ struct ea_frame {
 };
 
 #define EA_ANY_SLOT 0xffffffffu
+#define EA_NO_LIMIT 0xffffffffu
 
 enum {
 	EA_FRAME_SYSCALL,
@@ -166,7 +169,6 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, EA_WATCHES);
 	__type(key, struct ea_object);
 	__type(value, struct ea_runs);
@@ -175,7 +177,6 @@ struct {
 /* Directories that hold a watched name, and how many: the cheap first look. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, EA_WATCHES);
 	__type(key, struct ea_object);
 	__type(value, u32);
@@ -183,7 +184,6 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, EA_WATCHES);
 	__type(key, struct ea_child);
 	__type(value, struct ea_bound);
@@ -191,7 +191,6 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, EA_TREES);
 	__type(key, struct ea_object);
 	__type(value, struct ea_tags);
@@ -239,18 +238,20 @@ struct ea_texts {
 	char bytes[EA_TEXT_LONG];
 };
 
+/* Tasks that are within a syscall that looks up names, and those among them with long ones. */
+#define EA_JOURNALS   2048
+#define EA_LONG_TEXTS 128
+
+#ifdef EA_LEGACY
+_Static_assert(sizeof(struct ea_journal) <= EA_TASK_VALUE_MAX, "a new value is copied from zeros");
+#endif
+
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, u32);
-	__type(value, struct ea_journal);
+	EA_TASK_MAP(struct ea_journal, EA_JOURNALS);
 } ea_journals SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, u32);
-	__type(value, struct ea_texts);
+	EA_TASK_MAP(struct ea_texts, EA_LONG_TEXTS);
 } ea_texts SEC(".maps");
 
 static __always_inline struct ea_frame *maps__frame(u32 which)
@@ -321,6 +322,16 @@ static __always_inline void maps__forget(void *map, struct task_struct *task)
 	u64 key = (u64)task;
 
 	bpf_map_delete_elem(map, &key);
+#endif
+}
+
+/* The same, and the memory goes back at once: for what is large and seldom needed. */
+static __always_inline void maps__release(void *map, struct task_struct *task)
+{
+#ifdef EA_LEGACY
+	maps__forget(map, task);
+#else
+	bpf_task_storage_delete(map, task);
 #endif
 }
 

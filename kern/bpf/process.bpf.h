@@ -27,6 +27,7 @@ int ea_fork(u64 *ctx)
 		return 0;
 	/* As audit_filter_task: the parent's facts; there is no syscall yet. */
 	frame->head.has_exit = 0;
+	frame->journal = 0;
 	frame->head.pid = GET(parent, tgid);
 	frame->head.personality = GET(parent, personality);
 	task__credentials(parent, &frame->head);
@@ -46,6 +47,8 @@ SEC("tp_btf/sched_process_exit")
 int ea_forget(u64 *ctx)
 {
 	maps__forget(&ea_tasks, task__current());
+	maps__forget(&ea_journals, task__current());
+	maps__forget(&ea_texts, task__current());
 	return 0;
 }
 #endif

@@ -246,6 +246,7 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_counters *counters;
 	struct ea_event *head;
+	int matched;
 
 	if (!frame)
 		return 0;
@@ -254,7 +255,10 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 	head->tid = GET(task, pid);
 	head->personality = GET(task, personality);
 	syscall__gather(head, task, needs);
-	if (!filter__search(which, generation, first) || frame->never)
+	matched = first && filter__search(which, generation, first);
+	if (needs & EA_NEED_WATCH)
+		matched = filter__watches(which, generation, matched);
+	if (!matched || frame->never)
 		return 0;
 	syscall__gather(head, task, ~needs);
 	head->rule = frame->rule;
@@ -283,11 +287,56 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 	return 1;
 }
 
+/* What perm= asks of an open, from its flags; what others do is decided by their number alone. */
+static __always_inline u32 syscall__access(struct ea_event *head, u32 arch_index)
+{
+	u64 flags = 0;
+
+	switch (head->family) {
+	case EA_FAMILY_OPEN:
+		if (head->nr == (arch_index ? I386_NR_CREAT : X86_64_NR_CREAT))
+			return EA_ACCESS_ANY;
+		flags = head->args[1];
+		break;
+	case EA_FAMILY_OPENAT:
+		flags = head->args[2];
+		break;
+	case EA_FAMILY_OPENAT2:
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)head->args[2]);
+		break;
+	default:
+		return EA_ACCESS_ANY;
+	}
+	switch (flags & O_ACCMODE) {
+	case 0:
+		return EA_ACCESS_READ;
+	case 1:
+		return EA_ACCESS_WRITE;
+	default:
+		return EA_ACCESS_READ | EA_ACCESS_WRITE;
+	}
+}
+
+/* The journal of the syscall that ends; NULL: it looked up nothing that matters. */
+static __always_inline struct ea_journal *syscall__journal(struct ea_event *head, u32 arch_index)
+{
+	struct ea_journal *journal = journal__present();
+
+	if (!journal || !journal->count)
+		return NULL;
+	if (!journal__is_of(journal, head->nr, head->args, arch_index)) {
+		journal__end(journal);
+		return NULL;
+	}
+	return journal;
+}
+
 static __noinline int syscall__record(struct pt_regs *regs, struct ea_entry *entry, u32 arch_index,
 				      u32 generation, s64 value)
 {
 	struct ea_frame *frame = maps__frame(EA_FRAME_SYSCALL);
 	struct task_struct *task = task__current();
+	struct ea_journal *journal = NULL;
 	struct ea_task *state = NULL;
 	struct ea_counters *counters;
 	u32 family = entry->family;
@@ -352,6 +401,14 @@ static __noinline int syscall__record(struct pt_regs *regs, struct ea_entry *ent
 			net__find(EA_FRAME_SYSCALL, arch_index);
 		break;
 	}
+	frame->journal = entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH);
+	if (frame->journal) {
+		journal = syscall__journal(head, head->arch == AUDIT_ARCH_I386);
+		if (!journal && !entry->first)
+			goto done;
+	}
+	head->names = journal ? journal->count : 0;
+	head->access = syscall__access(head, arch_index);
 	if (!(ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES))
 		goto judge;
 	if (!state)
@@ -375,6 +432,8 @@ judge:
 	} else {
 		names = syscall__emit_family(EA_FRAME_SYSCALL);
 	}
+	if (frame->journal)
+		names = journal && journal__emit(EA_FRAME_SYSCALL, journal);
 	if (names)
 		path__emit(EA_FRAME_SYSCALL, EA_ITEM_CWD);
 	counters = maps__counters();
@@ -385,15 +444,16 @@ judge:
 			emit__arguments_rest(EA_FRAME_SYSCALL, GET(mm, arg_start), head->args_len);
 	}
 done:
+	if (journal)
+		journal__end(journal);
 	if (state)
 		maps__task_done(task, state);
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int ea_sys_exit(u64 *ctx)
+/* The end of a syscall that may be one that rules name. */
+static __always_inline int syscall__end(struct pt_regs *regs, s64 value)
 {
-	struct pt_regs *regs = (struct pt_regs *)ctx[0];
 	u32 arch_index = task__arch_index(task__current());
 	/* read once: a change of rules in between must not mix two generations' tables */
 	u32 generation = ea_config.generation;
@@ -404,7 +464,13 @@ int ea_sys_exit(u64 *ctx)
 	entry = maps__entry(generation, arch_index, GET(regs, orig_ax));
 	if (!entry)
 		return 0;
-	return syscall__record(regs, entry, arch_index, generation, (s64)ctx[1]);
+	return syscall__record(regs, entry, arch_index, generation, value);
+}
+
+SEC("tp_btf/sys_exit")
+int ea_sys_exit(u64 *ctx)
+{
+	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1]);
 }
 
 /*
@@ -453,8 +519,12 @@ int ea_exit(u64 *ctx)
 	frame->head.success = 0;
 	frame->head.has_exit = 0;
 	frame->head.saddr_fam = EA_NO_FAMILY;
+	frame->head.access = EA_ACCESS_ANY;
+	frame->head.names = 0;
+	frame->journal = 0;
 	task__args(regs, arch_index, frame->head.args);
-	if (!syscall__judge(EA_FRAME_EXIT, generation, entry->first, entry->needs))
+	if (!syscall__judge(EA_FRAME_EXIT, generation, entry->first,
+			    entry->needs & ~(u32)EA_NEED_WATCH))
 		return 0;
 	syscall__emit_task(EA_FRAME_EXIT);
 	counters = maps__counters();
