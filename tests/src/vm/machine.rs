@@ -1,0 +1,158 @@
+//! The virtual machine: starts it, hears what it says on its two consoles, ends it.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::console::{Line, Trouble, Verdict, line};
+
+/// How many lines of the kernel's console are kept for a report.
+const KEPT: usize = 60;
+/// How long the machine may take from its last job to its end.
+const POWER_OFF: Duration = Duration::from_secs(20);
+
+/// How a machine is set up.
+#[derive(Debug)]
+pub(super) struct Setup<'a> {
+    /// The bootable image.
+    pub(super) image: &'a Path,
+    /// Its first file system.
+    pub(super) initramfs: &'a Path,
+    /// Security modules, in the words of `lsm=`.
+    pub(super) lsm: &'a str,
+    /// More words for the kernel's command line.
+    pub(super) append: &'a str,
+    /// `tcg` or `kvm`.
+    pub(super) accelerator: &'a str,
+    /// Memory in MiB.
+    pub(super) memory: u32,
+    /// Without a word for so long it counts as stalled.
+    pub(super) stall: Duration,
+}
+
+/// How it ended, and what the kernel had to say.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// How it ended.
+    pub(super) verdict: Verdict,
+    /// Its kernel's last lines.
+    pub(super) kernel: Vec<String>,
+    /// The kernel's complaints that were not its end.
+    pub(super) warnings: Vec<String>,
+}
+
+enum Said {
+    Jobs(String),
+    Kernel(String),
+}
+
+impl Setup<'_> {
+    fn command(&self) -> Command {
+        let mut command = Command::new("qemu-system-x86_64");
+        command.args(["-cpu", "max", "-smp", "2", "-display", "none", "-monitor", "none", "-nodefaults"]);
+        command.args(["-no-reboot", "-m", &self.memory.to_string(), "-accel"]);
+        command.arg(match self.accelerator {
+            "tcg" => "tcg,thread=multi",
+            other => other,
+        });
+        // The kernel's console is the first serial line and comes by standard error; the jobs' is the second.
+        command.args(["-serial", "file:/dev/stderr", "-serial", "stdio"]);
+        command.arg("-kernel").arg(self.image).arg("-initrd").arg(self.initramfs);
+        command.arg("-append").arg(format!(
+            "console=ttyS0 panic=-1 oops=panic quiet rdinit=/init lsm={} {}",
+            self.lsm, self.append
+        ));
+        command
+    }
+
+    /// Runs the machine to its end; `hear` gets every line of the jobs.
+    pub(super) fn run(&self, mut hear: impl FnMut(&str)) -> Result<Report> {
+        let mut child = self
+            .command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("starting qemu-system-x86_64 (`make deps-vm` installs it)")?;
+        let (sender, receiver) = channel();
+        listen(child.stdout.take(), sender.clone(), Said::Jobs);
+        listen(child.stderr.take(), sender, Said::Kernel);
+        let report = self.attend(&receiver, &mut hear);
+        end(&mut child)?;
+        Ok(report)
+    }
+
+    fn attend(&self, receiver: &Receiver<Said>, hear: &mut impl FnMut(&str)) -> Report {
+        let mut kernel = VecDeque::new();
+        let mut warnings = Vec::new();
+        let (mut job, mut done, mut panic) = ("the boot".to_owned(), false, None);
+        let verdict = loop {
+            let patience = if done || panic.is_some() { POWER_OFF } else { self.stall };
+            match receiver.recv_timeout(patience) {
+                Ok(Said::Jobs(text)) => {
+                    match line(&text) {
+                        Line::Start(name) => name.clone_into(&mut job),
+                        Line::Done => done = true,
+                        _ => {}
+                    }
+                    hear(&text);
+                }
+                Ok(Said::Kernel(text)) => {
+                    match Trouble::of(&text) {
+                        Some(Trouble::Panic) => panic = panic.or_else(|| Some(text.clone())),
+                        Some(Trouble::Warning) => warnings.push(text.clone()),
+                        None => {}
+                    }
+                    if kernel.len() == KEPT {
+                        kernel.pop_front();
+                    }
+                    kernel.push_back(text);
+                }
+                // After a panic or the last job, silence or the end of the machine say nothing new.
+                Err(_) if panic.is_some() || done => {
+                    break panic.map_or(Verdict::Finished, Verdict::Panic);
+                }
+                Err(RecvTimeoutError::Timeout) => break Verdict::Stall(self.stall.as_secs(), job),
+                Err(RecvTimeoutError::Disconnected) => {
+                    break Verdict::Ended(kernel.back().cloned().unwrap_or_default());
+                }
+            }
+        };
+        Report { verdict, kernel: kernel.into(), warnings }
+    }
+}
+
+/// Sends every line of a console; carriage returns are the terminal's.
+fn listen(console: Option<impl Read + Send + 'static>, sender: Sender<Said>, said: fn(String) -> Said) {
+    let Some(console) = console else { return };
+    std::thread::spawn(move || {
+        let mut console = BufReader::new(console);
+        let mut bytes = Vec::new();
+        while console.read_until(b'\n', &mut bytes).is_ok_and(|length| length > 0) {
+            let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned();
+            if sender.send(said(text)).is_err() {
+                return;
+            }
+            bytes.clear();
+        }
+    });
+}
+
+/// Waits for a machine that switches itself off; ends one that does not.
+fn end(child: &mut Child) -> Result<()> {
+    let limit = Instant::now() + Duration::from_secs(2);
+    while child.try_wait().context("waiting for the machine")?.is_none() {
+        if Instant::now() > limit {
+            child.kill().context("ending the machine")?;
+            child.wait().context("waiting for the machine")?;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Tests in virtual machines: kernels are fetched, booted with our programs and the original's, and heard.
+
+mod console;
+mod cpio;
+mod guest;
+mod initramfs;
+mod kernel;
+mod machine;
+mod module;
+mod options;
+mod package;
+mod suite;
+mod table;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use console::{Line, Verdict};
+use guest::Guest;
+use kernel::Release;
+use machine::Setup;
+use options::Options;
+use suite::Suite;
+use table::{Column, Table};
+
+const COULD_NOT: u8 = 2;
+const PANICKED: u8 = 3;
+const STALLED: u8 = 4;
+
+/// The program.
+pub(crate) fn main() -> ExitCode {
+    match options::parse(std::env::args().skip(1)) {
+        Ok(None) => {
+            print!("{}", options::HELP);
+            ExitCode::SUCCESS
+        }
+        Ok(Some(options)) => run(&options).unwrap_or_else(|error| could_not(&error)),
+        Err(error) => could_not(&error),
+    }
+}
+
+fn could_not(error: &anyhow::Error) -> ExitCode {
+    eprintln!("vm: {error:#}");
+    ExitCode::from(COULD_NOT)
+}
+
+fn run(options: &Options) -> Result<ExitCode> {
+    let cache = options::cache()?;
+    // All kernels first: what is missing shall be known before an hour of tests.
+    let kernels = options
+        .releases
+        .iter()
+        .map(|release| Ok((*release, release.get(&cache)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let mut suite = Suite::build(options.release)?;
+    suite.only(&options.only)?;
+    let mut columns = Vec::new();
+    let mut worst = 0;
+    for (release, kernel) in kernels {
+        let (column, status) =
+            one(options, &suite, release, &kernel).with_context(|| format!("kernel {}", release.name))?;
+        columns.push(column);
+        worst = worst.max(status);
+    }
+    if !options.command.is_empty() {
+        return Ok(ExitCode::from(worst));
+    }
+    println!("\n{}", Table(&columns));
+    let (passed, differing) = columns
+        .iter()
+        .map(Column::sums)
+        .fold((0, 0), |(passed, differing), sums| (passed + sums.0, differing + sums.1));
+    println!("virtual machines: {passed} passed, {differing} failed");
+    Ok(ExitCode::from(worst))
+}
+
+/// One kernel's run: its column, and the exit status that it deserves.
+fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Kernel) -> Result<(Column, u8)> {
+    let begin = Instant::now();
+    let guest = Guest { suite, filter: options.filter.as_deref(), command: &options.command };
+    let scratch = tempfile::NamedTempFile::new().context("a scratch file")?;
+    let length = guest.initramfs(kernel)?.write(scratch.path())?;
+    println!("{}: {} with {} MiB of files", release.name, kernel.version, length >> 20);
+    let setup = Setup {
+        image: &kernel.image,
+        initramfs: scratch.path(),
+        lsm: &options.lsm,
+        append: &options.append,
+        accelerator: &options.accelerator,
+        memory: options.memory,
+        stall: options.stall,
+    };
+    let mut column = Column::new(release.name);
+    let mut job = Instant::now();
+    let mut status = 0;
+    let report = setup.run(|text| {
+        column.hear(text);
+        match console::line(text) {
+            Line::Kernel(_) | Line::Done => {}
+            Line::Start(name) => {
+                job = Instant::now();
+                println!("{}: {name} begins", release.name);
+            }
+            Line::End(name, ended) => {
+                status = status.max(ended);
+                let seconds = job.elapsed().as_secs_f32();
+                println!("{}: {name} ended with {ended} after {seconds:.1} s", release.name);
+            }
+            _ => println!("{}| {text}", release.name),
+        }
+    })?;
+    println!("{}: {} after {:.1} s", release.name, report.verdict, begin.elapsed().as_secs_f32());
+    let status = match report.verdict {
+        Verdict::Panic(_) => PANICKED,
+        Verdict::Stall(..) => STALLED,
+        Verdict::Ended(_) => COULD_NOT,
+        Verdict::Finished if options.command.is_empty() => u8::from(column.sums().1 > 0),
+        Verdict::Finished => u8::try_from(status).unwrap_or(u8::MAX),
+    };
+    for warning in &report.warnings {
+        println!("{}: the kernel warns: {warning}", release.name);
+    }
+    if report.verdict != Verdict::Finished {
+        for text in &report.kernel {
+            println!("{} kernel| {text}", release.name);
+        }
+        column.fail(report.verdict.to_string());
+    }
+    Ok((column, status))
+}
