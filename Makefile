@@ -8,13 +8,19 @@ RELEASE := $(TARGET)/release
 
 # What a build and the comparisons with the original need, as Debian 12 and later name it.
 PACKAGES := clang-19 clang-format-19 gcc libc6-dev make auditd man-db
+# What the virtual machines need besides; their kernels are fetched, not installed.
+VM_PACKAGES := qemu-system-x86 busybox-static binutils xz-utils debian-archive-keyring
+# Which kernels (`KERNEL=6.1,6.12`; all when empty), and more options (`VM='--only comparison'`, see `vm --help`).
+KERNEL ?=
+VM     ?=
 
-.PHONY: help deps build demo run test check bench bench-write install clean
+.PHONY: help deps deps-vm build demo run test test-vm check bench bench-write install clean
 
 help:
 	@printf '%s\n' \
 	  'make demo     show the product on this kernel: probe, plan, a dozen kinds of events (root)' \
 	  'make test     every test, beside the original auditd (root)' \
+	  'make test-vm  the tests that need a kernel, in stock kernels in QEMU [KERNEL=6.12] (root)' \
 	  'make deps     install what is missing, with apt-get (root)' \
 	  'make build    release binaries under $(RELEASE)' \
 	  'make run      the daemon in the foreground, with /etc/audit (root)' \
@@ -23,19 +29,21 @@ help:
 	  'make install  into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)' \
 	  'make clean    remove what was built'
 
+deps-vm: PACKAGES += $(VM_PACKAGES)
+
 # A policy-rc.d that refuses keeps apt-get from starting the original daemon.
-deps:
+deps deps-vm:
 	@missing=; for package in $(PACKAGES); do \
 	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
 	done; \
-	if [ -z "$$missing" ]; then echo 'deps: all there'; exit 0; fi; \
-	echo "deps: installing$$missing"; \
+	if [ -z "$$missing" ]; then echo '$@: all there'; exit 0; fi; \
+	echo "$@: installing$$missing"; \
 	policy=/usr/sbin/policy-rc.d; mine=; \
 	if [ ! -e $$policy ]; then printf '#!/bin/sh\nexit 101\n' >$$policy && chmod 755 $$policy && mine=yes; fi; \
 	{ apt-get install -qq -y --no-install-recommends $$missing >/dev/null 2>&1 || \
 	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends $$missing; }; } >/dev/null; \
 	status=$$?; if [ -n "$$mine" ]; then rm -f $$policy; fi; \
-	if [ $$status -ne 0 ]; then echo "deps: apt-get could not install$$missing" >&2; fi; exit $$status
+	if [ $$status -ne 0 ]; then echo "$@: apt-get could not install$$missing" >&2; fi; exit $$status
 
 build: deps
 	$(CARGO) build --release --locked --workspace
@@ -50,6 +58,9 @@ run: build
 test: deps
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --no-fail-fast
+
+test-vm: deps-vm
+	$(CARGO) run --locked --quiet -p tests --bin vm -- $(addprefix --kernel ,$(KERNEL)) $(VM)
 
 check: deps
 	$(CARGO) fmt --all --check

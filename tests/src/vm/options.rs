@@ -46,7 +46,7 @@ pub(super) struct Options {
 /// Parses the arguments after the program's name; nothing when help is asked for.
 pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>> {
     let mut options = Options {
-        releases: RELEASES.iter().collect(),
+        releases: Vec::new(),
         only: Vec::new(),
         filter: None,
         release: false,
@@ -62,7 +62,9 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
         match word.as_str() {
             "--help" | "-h" => return Ok(None),
             "--kernel" => {
-                options.releases = value()?.split(',').map(Release::find).collect::<Result<_>>()?;
+                for name in value()?.split(',') {
+                    options.releases.push(Release::find(name)?);
+                }
             }
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
             "--filter" => options.filter = Some(value()?),
@@ -78,6 +80,9 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
             }
             other => bail!("{other}: unknown; --help lists the options"),
         }
+    }
+    if options.releases.is_empty() {
+        options.releases.extend(&RELEASES);
     }
     Ok(Some(options))
 }
@@ -101,9 +106,10 @@ mod tests {
 
     #[test]
     fn a_command_line() {
-        let options = parsed("--kernel 6.1,7 --only flood --stall 9 -- bench --quick").unwrap().unwrap();
+        let options =
+            parsed("--kernel 6.1 --kernel 6.12,7 --only flood --stall 9 -- bench --quick").unwrap().unwrap();
         let names: Vec<&str> = options.releases.iter().map(|release| release.name).collect();
-        assert_eq!(names, ["6.1", "7"]);
+        assert_eq!(names, ["6.1", "6.12", "7"]);
         assert_eq!((options.only, options.stall), (vec!["flood".to_owned()], Duration::from_secs(9)));
         assert_eq!(options.command, ["bench", "--quick"]);
         assert!(parsed("--help").unwrap().is_none());
