@@ -38,4 +38,6 @@ pub mod sink;
 pub mod special;
 pub mod stats;
 pub mod text;
+pub mod tree;
+pub mod watch;
 pub mod watchable;
