@@ -105,8 +105,8 @@ pub fn roots(path: &[u8], mounts: &[Mount]) -> Result<Vec<Root>, Errno> {
     let own = open(std::ffi::OsStr::from_bytes(path), flags, Mode::empty())?;
     let errno = |error: &io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
     let id = place::mount(own.as_fd()).map_err(|error| errno(&error))?;
-    let top = std::fs::read_link(format!("/proc/self/fd/{}", own.as_raw_fd()))
-        .map_err(|error| errno(&error))?;
+    let top =
+        std::fs::read_link(format!("/proc/self/fd/{}", own.as_raw_fd())).map_err(|error| errno(&error))?;
     let mut roots = vec![Root { file: own, dev: None }];
     for mount in below(mounts, id, &top) {
         let Ok(file) = open(&mount.point, flags, Mode::empty()) else { continue };

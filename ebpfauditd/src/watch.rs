@@ -14,8 +14,8 @@ use nix::errno::Errno;
 pub mod marks;
 pub mod place;
 
-use marks::{End, Fresh, Marks, Role};
 pub use marks::Inode;
+use marks::{End, Fresh, Marks, Role};
 pub use place::Place;
 
 use crate::tree;
@@ -107,10 +107,10 @@ impl Watches {
             grown.push((path.to_vec(), marks.len(), unmarked));
             fresh.extend(marks);
         }
-        let inodes = self.marks.inodes(&fresh).map_err(|error| WatchError {
-            path: b"/proc/self/fdinfo".to_vec(),
-            errno: errno(&error),
-        })?;
+        let inodes = self
+            .marks
+            .inodes(&fresh)
+            .map_err(|error| WatchError { path: b"/proc/self/fdinfo".to_vec(), errno: errno(&error) })?;
         let mut inodes = inodes.into_iter();
         for ((path, mut place), dir) in places.into_iter().zip(inodes.by_ref()) {
             place.dir = dir;

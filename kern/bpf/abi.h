@@ -75,6 +75,10 @@ typedef long long s64;
  */
 #define EA_RUNS 4
 #define EA_TAGS 8
+/* The last of an inode's runs is that of the inode= rules. */
+#define EA_WATCH_RUNS (EA_RUNS - 1)
+/* Ends of watched directories and trees that user space has not asked about yet. */
+#define EA_ENDS 256
 /* Inodes and names of path= and inode= rules, both generations. */
 #define EA_WATCHES 16384
 /* Directories of dir= rules with the mounts below them, both generations. */
@@ -513,11 +517,20 @@ struct ea_child {
 	char name[EA_NAME_MAX];
 };
 
-/* What a watched name leads to at present. */
+/* In a child's generation: the name of a program (exe=). */
+#define EA_CHILD_EXE 2
+
+/* What a watched name leads to at present. Of a program only `first` counts. */
 struct ea_bound {
-	u32 first; /* the watch's run */
+	u32 first; /* the watch's run; the program's number */
 	u32 dev;
 	u64 ino; /* 0: nothing */
+};
+
+/* Who ended a directory or tree that rules stood on. */
+struct ea_end {
+	u32 auid;
+	u32 ses;
 };
 
 /*
@@ -572,6 +585,7 @@ struct ea_counters {
 	u64 unread;   /* facts that could not be read from user memory */
 	u64 no_state; /* per-task state that could not be had */
 	u64 cut;      /* names for which a journal had no room */
+	u64 adrift;   /* watches for which an inode had no room */
 };
 
 #endif

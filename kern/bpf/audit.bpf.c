@@ -9,6 +9,7 @@
 #include "emit.h"
 #include "journal.h"
 #include "filter.h"
+#include "watch.h"
 #include "signal.bpf.h"
 #include "process.bpf.h"
 #include "exec.bpf.h"

@@ -255,16 +255,18 @@ __noinline int filter__search(u32 which, u32 generation, u32 first)
 }
 
 /* The run of one watch, for one name. Only rules that come before what has matched so far count. */
-__noinline int filter__watch(u32 which, u32 generation, u32 at, u32 first)
+__noinline int filter__watch(u32 which, u32 generation, u32 at, u32 run)
 {
 	struct ea_journal *journal = journal__present();
 	struct ea_frame *frame = maps__frame(which);
+	struct ea_slot *slot;
 
-	if (!frame || !journal || at >= EA_SLOTS)
+	if (!frame || !journal || at >= EA_SLOTS || run >= EA_RUNS)
 		return 0;
+	slot = &journal->slots[at];
 	frame->slot = at;
-	frame->has_exit = frame->head.has_exit && !(journal->slots[at].flags & EA_SLOT_UNBOUND);
-	return filter__run(which, generation, first);
+	frame->has_exit = frame->head.has_exit && !(slot->flags & EA_SLOT_UNBOUND(run));
+	return filter__run(which, generation, slot->runs.first[run]);
 }
 
 /*
@@ -282,9 +284,8 @@ __noinline int filter__watches(u32 which, u32 generation, u32 matched)
 	frame->limit = matched ? frame->rule : EA_NO_LIMIT;
 	for (u32 i = 0; i < EA_SLOTS && i < journal->count && !found; i++) {
 		for (u32 run = 0; run < EA_RUNS; run++) {
-			u32 first = journal->slots[i].runs.first[run];
-
-			if (first && filter__watch(which, generation, i, first)) {
+			if (journal->slots[i].runs.first[run] &&
+			    filter__watch(which, generation, i, run)) {
 				frame->limit = frame->rule;
 				found = 1;
 			}

@@ -24,14 +24,15 @@
 #define BPF_MAP_TYPE_RINGBUF           27
 #define BPF_MAP_TYPE_TASK_STORAGE      29
 #define BPF_F_NO_PREALLOC              1
+#define BPF_ANY                        0
 #define BPF_NOEXIST                    1
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
-#ifdef EA_LEGACY
 static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
 					 u64 flags) = (void *)2;
 static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
+#ifdef EA_LEGACY
 static struct task_struct *(*const bpf_get_current_task)(void) = (void *)35;
 #endif
 static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
@@ -42,6 +43,8 @@ static long (*const bpf_probe_read_user_str)(void *dst, u32 size, const void *sr
 static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *src) = (void *)115;
 static long (*const bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
 #ifndef EA_LEGACY
+static long (*const bpf_for_each_map_elem)(void *map, void *callback, void *ctx,
+					   u64 flags) = (void *)164;
 static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, void *value,
 					   u64 flags) = (void *)156;
 static long (*const bpf_task_storage_delete)(void *map, struct task_struct *task) = (void *)157;

@@ -383,20 +383,29 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 }
 
 /*
- * The syscall has ended what a watch was bound to (audit_update_watch): the watch is judged for
- * this inode as the kernel did at that moment, when the syscall had no result yet.
+ * A watch leaves an inode in the middle of a syscall (audit_update_watch). When the watched name is
+ * gone, the kernel judges the watch at this moment, without a result: `judged`. When the name has
+ * another inode now, the one before does not count any more.
  */
-static __always_inline void journal__unbound(u64 ino, u32 dev)
+static __always_inline void journal__unbound(struct ea_object *object, u32 first, u32 judged)
 {
 	struct ea_journal *journal = journal__present();
 
-	if (!journal)
+	if (!journal || !object->ino || (journal->generation & 1) != object->generation)
 		return;
 	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
 		struct ea_slot *slot = &journal->slots[i];
 
-		if (slot->inode.ino == ino && slot->inode.dev == dev)
-			slot->flags |= EA_SLOT_UNBOUND;
+		if (slot->inode.ino != object->ino || slot->inode.dev != object->dev)
+			continue;
+		for (u32 run = 0; run < EA_WATCH_RUNS; run++) {
+			if (slot->runs.first[run] != first)
+				continue;
+			if (judged)
+				slot->flags |= EA_SLOT_UNBOUND(run);
+			else
+				slot->runs.first[run] = 0;
+		}
 	}
 }
 

@@ -185,6 +185,9 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     AT(ea_bound, first),
     AT(ea_bound, dev),
     AT(ea_bound, ino),
+    sizeof(struct ea_end),
+    AT(ea_end, auid),
+    AT(ea_end, ses),
     sizeof(struct ea_config),
     AT(ea_config, generation),
     AT(ea_config, enabled),
@@ -199,4 +202,5 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     AT(ea_counters, unread),
     AT(ea_counters, no_state),
     AT(ea_counters, cut),
+    AT(ea_counters, adrift),
 };

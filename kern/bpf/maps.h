@@ -196,6 +196,15 @@ struct {
 	__type(value, struct ea_tags);
 } ea_trees SEC(".maps");
 
+/* Who ended what a watch or tree stood on; user space asks for it once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EA_ENDS);
+	__type(key, struct ea_object);
+	__type(value, struct ea_end);
+} ea_ends SEC(".maps");
+
 /* One operation on the list of names, as kernel/auditsc.c has it. */
 struct ea_slot {
 	u64 name;    /* the struct filename */
@@ -212,9 +221,8 @@ struct ea_slot {
 
 /* beyond EA_LOOKUP_*: */
 #define EA_SLOT_LONG 0x100 /* the text is among the long ones */
-#define EA_SLOT_UNBOUND                                                                            \
-	0x200 /* the syscall ended the watch's binding: judged without exit value                  \
-	       */
+/* the syscall took run i off the inode: it is judged without exit value */
+#define EA_SLOT_UNBOUND(i) (0x1000 << (i))
 /* to journal__inode: not to be left out where only hits are asked for, for more follows */
 #define EA_SLOT_KEEP 0x400
 

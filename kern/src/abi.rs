@@ -22,8 +22,12 @@ pub const TREE_ROOTS: usize = 4096;
 pub const WATCHES: usize = 16_384;
 /// `EA_RUNS`
 pub const RUNS: usize = 4;
+/// `EA_WATCH_RUNS`: watched paths of one inode.
+pub const WATCH_RUNS: usize = RUNS - 1;
 /// `EA_TAGS`
 pub const TAGS: usize = 8;
+/// `EA_CHILD_EXE`: in a child's generation, that it is the name of a program.
+pub const CHILD_EXE: u32 = 2;
 /// `EA_NAME_MAX`
 pub const NAME_MAX: usize = 256;
 /// `EA_ANY_DEV`
@@ -756,6 +760,16 @@ pub struct Bound {
     pub ino: u64,
 }
 
+/// Who ended a directory or tree that rules stood on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct End {
+    /// login uid
+    pub auid: u32,
+    /// session
+    pub ses: u32,
+}
+
 /// What changes at run time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -790,6 +804,8 @@ pub struct Counters {
     pub no_state: u64,
     /// names for which a journal had no room
     pub cut: u64,
+    /// watches for which an inode had no room
+    pub adrift: u64,
 }
 
 #[cfg(test)]
@@ -837,8 +853,9 @@ mod tests {
             Tags { tree }
             Child { ino, dev, generation, name }
             Bound { first, dev, ino }
+            End { auid, ses }
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad }
-            Counters { produced, lost, unread, no_state, cut }
+            Counters { produced, lost, unread, no_state, cut, adrift }
         };
         assert_eq!(ours, theirs);
     }

@@ -166,8 +166,7 @@ impl Marks {
 fn add(instance: &Inotify, file: BorrowedFd<'_>, mask: u32) -> Result<i32, Errno> {
     let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the descriptor is open for as long as the instance is borrowed, and the path ends in NUL and lives across the call.
-    let descriptor =
-        unsafe { libc::inotify_add_watch(instance.as_fd().as_raw_fd(), path.as_ptr(), mask) };
+    let descriptor = unsafe { libc::inotify_add_watch(instance.as_fd().as_raw_fd(), path.as_ptr(), mask) };
     Errno::result(descriptor)
 }
 
@@ -189,9 +188,7 @@ fn drain(instance: &Inotify, mut take: impl FnMut(i32, u32)) -> Result<(), Errno
         };
         let mut rest = &buffer[..length];
         while let Some((event, after)) = rest.split_at_checked(EVENT) {
-            let word = |at: usize| {
-                event[at..at + 4].try_into().map(u32::from_ne_bytes).unwrap_or_default()
-            };
+            let word = |at: usize| event[at..at + 4].try_into().map(u32::from_ne_bytes).unwrap_or_default();
             take(word(0) as i32, word(4));
             rest = after.get(word(12) as usize..).unwrap_or_default();
         }

@@ -8,9 +8,9 @@ use audit_rules::{Command, NoHost, parse_words};
 use super::*;
 
 fn rule(field: &str, path: &Path) -> Rule {
-    let line = format!("-a always,exit -S openat -F {field}={}", path.display());
-    let words: Vec<&str> = line.split(' ').collect();
-    match parse_words(&words, &NoHost).unwrap() {
+    let line = format!("-a always,exit -F arch=b64 -S openat -F {field}={}", path.display());
+    let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    match parse_words(&words, &NoHost).unwrap().remove(0) {
         Command::Add { rule, .. } => rule,
         other => panic!("{other:?}"),
     }
