@@ -10,6 +10,7 @@ use crate::engine::ebpf::Generation;
 use crate::entries::{self, Algorithm, Entry};
 use crate::fcaps::CapabilityRise;
 use crate::files::Files;
+use crate::label::Labels;
 use crate::lower::is_excluded;
 use crate::proctitle::title;
 use crate::special::Special;
@@ -25,12 +26,19 @@ pub struct Assembler {
     files: Files,
     special: Special,
     rise: CapabilityRise,
+    labels: Labels,
 }
 
 impl Assembler {
     /// An assembler for events of this machine, whose kernel keeps its names by `algorithm`.
     pub fn new(algorithm: Algorithm) -> Self {
-        Self { algorithm, files: Files::new(), special: Special::new(), rise: CapabilityRise::new() }
+        Self {
+            algorithm,
+            files: Files::new(),
+            special: Special::new(),
+            rise: CapabilityRise::new(),
+            labels: Labels::of_this_machine(),
+        }
     }
 
     /// Writes the records of `captured` into `event`, whose stamp is set.
@@ -176,6 +184,7 @@ impl Assembler {
         } else {
             word(out, "(null)");
         }
+        self.labels.write(out, " subj=", profiles(captured, ItemKind::Subject));
     }
 
     /// What follows SYSCALL up to CWD; `inodes`: those of the event's names.
@@ -202,7 +211,37 @@ impl Assembler {
             quote::hex(event.body_mut(), address);
         }
         if !is_excluded(head.excluded, Record::ObjPid) {
-            targets(captured, event);
+            self.targets(captured, event);
+        }
+    }
+
+    /// `OBJ_PID` records: the kernel keeps the first target apart and prints it last; the others in blocks of 16, the
+    /// newest block first.
+    fn targets(&self, captured: &Captured<'_>, event: &mut Event) {
+        let mut all: Vec<(abi::Target, Vec<&[u8]>)> = Vec::new();
+        for (kind, _, body) in items(captured.items) {
+            if kind == ItemKind::Target {
+                all.extend(abi::Target::read_from_bytes(body).map(|target| (target, Vec::new())));
+            } else if let (ItemKind::Object, Some((_, label))) = (kind, all.last_mut()) {
+                label.push(body);
+            }
+        }
+        let Some((first, others)) = all.split_first() else { return };
+        for (target, label) in others.chunks(TARGET_BLOCK).rev().flatten().chain([first]) {
+            event.begin(MessageType::OBJ_PID);
+            let out = event.body_mut();
+            for (name, value) in [
+                ("opid=", target.pid),
+                (" oauid=", target.auid),
+                (" ouid=", target.uid),
+                (" oses=", target.ses),
+            ] {
+                word(out, name);
+                signed(out, i64::from(value as i32));
+            }
+            self.labels.write(out, " obj=", label.iter().copied());
+            word(out, " ocomm=");
+            quote::untrusted(out, until_nul(&target.comm));
         }
     }
 
@@ -213,6 +252,11 @@ impl Assembler {
             quote::untrusted(event.body_mut(), self.files.cwd());
         }
     }
+}
+
+/// The profiles that items of this kind are, in order.
+fn profiles<'a>(captured: &Captured<'a>, kind: ItemKind) -> impl Iterator<Item = &'a [u8]> {
+    items(captured.items).filter(move |(found, ..)| *found == kind).map(|(.., body)| body)
 }
 
 /// Whether the filesystem list keeps a filesystem's inodes out of the names.
@@ -272,28 +316,6 @@ fn tail(captured: &Captured<'_>, event: &mut Event) {
     }
     if !is_excluded(head.excluded, Record::Eoe) {
         event.begin(MessageType::EOE);
-    }
-}
-
-/// `OBJ_PID` records: the kernel keeps the first target apart and prints it last; the others in blocks of 16, the newest
-/// block first.
-fn targets(captured: &Captured<'_>, event: &mut Event) {
-    let mut all = items(captured.items)
-        .filter(|(kind, ..)| *kind == ItemKind::Target)
-        .filter_map(|(.., body)| abi::Target::read_from_bytes(body).ok());
-    let Some(first) = all.next() else { return };
-    let others: Vec<abi::Target> = all.collect();
-    for target in others.chunks(TARGET_BLOCK).rev().flatten().chain([&first]) {
-        event.begin(MessageType::OBJ_PID);
-        let out = event.body_mut();
-        for (name, value) in
-            [("opid=", target.pid), (" oauid=", target.auid), (" ouid=", target.uid), (" oses=", target.ses)]
-        {
-            word(out, name);
-            signed(out, i64::from(value as i32));
-        }
-        word(out, " ocomm=");
-        quote::untrusted(out, until_nul(&target.comm));
     }
 }
 

@@ -159,6 +159,8 @@ impl<'a> Captured<'a> {
                 | ItemKind::Socketcall
                 | ItemKind::Adjtime
                 | ItemKind::Anomaly
+                | ItemKind::Subject
+                | ItemKind::Object
                 | ItemKind::Uringop => {}
             }
         }

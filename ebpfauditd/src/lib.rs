@@ -16,6 +16,7 @@ pub mod exit;
 pub mod family;
 pub mod fcaps;
 pub mod files;
+pub mod label;
 pub mod late;
 pub mod listing;
 pub mod lower;

@@ -30,7 +30,7 @@ pub struct Tables {
     /// The sets of syscalls that steps ask for.
     pub sets: Vec<abi::Set>,
     /// What `path=` and `inode=` rules watch, and the run of steps of each.
-    pub watches: BTreeMap<Subject, u32>,
+    pub watches: BTreeMap<Watched, u32>,
     /// The directories of `dir=`, by their number in the steps.
     pub trees: Vec<Vec<u8>>,
     /// The key of each rule, by the rule's number in the steps.
@@ -41,14 +41,14 @@ pub struct Tables {
 
 /// What a rule of the second phase watches (`audit_filter_inodes` in `kernel/auditsc.c`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
+pub enum Watched {
     /// `path=`, `-w`: whatever inode has this name at present.
     Path(Vec<u8>),
     /// `inode=`: any inode with these low 32 bits, on any device.
     Inode(u32),
 }
 
-impl Subject {
+impl Watched {
     fn of(rule: &Rule) -> Option<Self> {
         if let Some(path) = rule.condition(Field::Path).and_then(Condition::text) {
             return Some(Self::Path(path.to_vec()));
@@ -206,14 +206,14 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
     let mut tests = Vec::with_capacity(rules.len());
     let mut by_syscall: Vec<Vec<usize>> = vec![Vec::new(); ARCHES.len() * abi::SYSCALLS];
     let mut watched: Vec<Option<u16>> = vec![None; ARCHES.len() * abi::SYSCALLS];
-    let mut by_subject: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
+    let mut by_watched: BTreeMap<Watched, Vec<usize>> = BTreeMap::new();
     let (mut task, mut exclude) = (Vec::new(), Vec::new());
     for (index, (rule, assignment)) in rules.iter().zip(plan.assignments()).enumerate() {
         let ours = matches!(assignment.engine, EngineKind::Tracepoint | EngineKind::Trampoline);
-        let subject = if ours && rule.list() == List::Exit { Subject::of(rule) } else { None };
+        let object = if ours && rule.list() == List::Exit { Watched::of(rule) } else { None };
         let nodes = if ours && rule.list() == List::Exit { nodes(rule) } else { Vec::new() };
         let mut mine = Vec::new();
-        if subject.is_some() {
+        if object.is_some() {
             mine.push(Test::new(0, abi::Op::Named, builder.set(&nodes)));
         }
         if ours || rule.list() == List::Exclude {
@@ -227,12 +227,12 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
         }
         tests.push(mine);
         match rule.list() {
-            List::Exit if ours => match subject {
-                Some(subject) => {
+            List::Exit if ours => match object {
+                Some(object) => {
                     for at in nodes {
                         *watched[at].get_or_insert(0) |= needs[index];
                     }
-                    by_subject.entry(subject).or_default().push(index);
+                    by_watched.entry(object).or_default().push(index);
                 }
                 None => nodes.into_iter().for_each(|at| by_syscall[at].push(index)),
             },
@@ -266,12 +266,12 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
         }
     }
     builder.tables.index = index;
-    for (subject, list) in by_subject {
-        if matches!(subject, Subject::Inode(_)) {
+    for (object, list) in by_watched {
+        if matches!(object, Watched::Inode(_)) {
             builder.tables.flags |= abi::CONFIG_INODES;
         }
         let (first, _) = builder.place(list, rules, &needs, &tests);
-        builder.tables.watches.insert(subject, first);
+        builder.tables.watches.insert(object, first);
     }
     if !builder.tables.trees.is_empty() {
         builder.tables.flags |= abi::CONFIG_TREES;

@@ -84,6 +84,12 @@ typedef long long s64;
 /* Directories of dir= rules with the mounts below them, both generations. */
 #define EA_TREES 4096
 
+/* Profiles of a label; stacked containers have two or three. */
+#define EA_PROFILES          8
+#define EA_PROFILE_NAMESPACE 256
+/* A profile is often called as the path of its program; longer ones are cut. */
+#define EA_PROFILE_NAME 1024
+
 /* How deep the tree of a pid namespace's idr can be: 32 bits in steps of 6. */
 #define EA_XARRAY_DEPTH 6
 /* Supplementary groups are searched by bisection; NGROUPS_MAX is 65536. */
@@ -190,7 +196,9 @@ enum ea_item_type {
 	EA_ITEM_SOCKETCALL = 35,    /* u64 each: the arguments of the multiplexed call */
 	EA_ITEM_ADJTIME = 36,       /* struct ea_adjtime */
 	EA_ITEM_ANOMALY = 37,       /* text: the operation; flags: EA_ANOMALY_* */
-	EA_ITEM_URINGOP = 38,       /* struct ea_uringop; before the lookups of its operation */
+	EA_ITEM_SUBJECT = 20,       /* struct ea_profile and its name: one of the task's label */
+	EA_ITEM_OBJECT = 21,  /* struct ea_profile: one of the label of the target before it */
+	EA_ITEM_URINGOP = 38, /* struct ea_uringop; before the lookups of its operation */
 };
 
 /* flags of anomalies */
@@ -257,6 +265,17 @@ struct ea_lookup {
 	u16 flags; /* EA_LOOKUP_* */
 	struct ea_inode inode;
 };
+
+/* A profile of an AppArmor label; its name follows. */
+struct ea_profile {
+	u32 mode;          /* index into aa_profile_mode_names */
+	u32 flags;         /* EA_PROFILE_* */
+	u32 namespace_len; /* 0: the namespace is the root */
+	u32 name_len;
+	char namespace[EA_PROFILE_NAMESPACE];
+};
+
+#define EA_PROFILE_UNCONFINED 1 /* the profile of those of the namespace that have none */
 
 struct ea_target {
 	u32 pid;

@@ -7,6 +7,7 @@
 #include "task.h"
 #include "path.h"
 #include "emit.h"
+#include "label.h"
 #include "journal.h"
 #include "filter.h"
 #include "watch.h"

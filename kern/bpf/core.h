@@ -47,6 +47,38 @@ struct cred {
 	kgid_t gid, sgid, egid, fsgid;
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_ambient;
 	struct group_info *group_info;
+	void *security;
+};
+
+struct lsm_blob_sizes {
+	int lbs_cred;
+};
+
+struct aa_policy {
+	char *hname;
+};
+
+struct aa_ns {
+	struct aa_policy base;
+	struct aa_ns *parent;
+	struct aa_profile *unconfined;
+};
+
+struct aa_profile {
+	struct aa_policy base;
+	struct aa_ns *ns;
+	long mode;
+};
+
+struct aa_label {
+	struct aa_proxy *proxy;
+	long flags;
+	int size;
+	struct aa_profile *vec[];
+};
+
+struct aa_proxy {
+	struct aa_label *label;
 };
 
 struct qstr {
@@ -263,6 +295,7 @@ struct unix_sock {
 #define X86_64_NR_CREAT       85
 #define I386_NR_CREAT         8
 #define O_ACCMODE             3
+#define FLAG_STALE            0x800 /* security/apparmor/include/label.h */
 #define S_IFMT                0xf000
 #define IOP_XATTR             0x0008
 #define S_NOSEC               (1 << 12)

@@ -78,6 +78,7 @@ struct ea_task {
 	u32 target_count;
 	u32 target_generation; /* of the rules under which the targets were taken */
 	struct ea_target targets[EA_TARGETS];
+	u64 labels[EA_TARGETS]; /* of the targets */
 	char interp[EA_INTERP_MAX];
 };
 

@@ -17,6 +17,7 @@ int ea_signal(u64 *ctx)
 	struct ea_entry *entry;
 	struct ea_task *state;
 	struct pt_regs *regs;
+	const struct cred *cred = NULL;
 	u32 arch_index, at;
 	int code = 1;
 
@@ -46,14 +47,18 @@ int ea_signal(u64 *ctx)
 	state->pending |= EA_PENDING_SIGNAL;
 	at = state->target_count;
 	state->target_count = at + 1;
-	if (at < EA_TARGETS)
+	if (at < EA_TARGETS) {
 		task__target(target, &state->targets[at]);
+		READ(cred, target, real_cred);
+		state->labels[at] = label__of(cred);
+	}
 	return 0;
 }
 
 __noinline int signal__lookup(u32 which, u32 id)
 {
 	struct ea_frame *frame = maps__frame(which);
+	const struct cred *cred = NULL;
 	struct task_struct *target;
 	u8 *to;
 
@@ -70,6 +75,8 @@ __noinline int signal__lookup(u32 which, u32 id)
 		return 0;
 	task__target(target, (struct ea_target *)to);
 	emit__end(frame, sizeof(struct ea_target));
+	READ(cred, target, real_cred);
+	label__emit(which, label__of(cred), EA_ITEM_OBJECT);
 	return 1;
 }
 
@@ -93,6 +100,7 @@ __noinline int signal__emit(u32 which)
 				break;
 			__builtin_memcpy(to, &state->targets[i], sizeof(struct ea_target));
 			emit__end(frame, sizeof(struct ea_target));
+			label__emit(which, state->labels[i], EA_ITEM_OBJECT);
 		}
 		return 0;
 	}

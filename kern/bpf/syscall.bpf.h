@@ -163,6 +163,7 @@ __noinline int syscall__emit_task(u32 which)
 		if (tty)
 			emit__kernel_str(frame, EA_ITEM_TTY, &tty->name, EA_TTY_MAX);
 	}
+	label__emit(which, label__of(GET(task, cred)), EA_ITEM_SUBJECT);
 	if (!mm)
 		return 0;
 	path__emit(which, EA_ITEM_EXE);

@@ -78,6 +78,8 @@ pub const NAME_NO_INODE: u16 = 4;
 pub const NAME_NO_TEXT: u16 = 8;
 /// `EA_NAME_LOADER`
 pub const NAME_LOADER: u16 = 16;
+/// `EA_PROFILE_UNCONFINED`
+pub const PROFILE_UNCONFINED: u32 = 1;
 /// `EA_LOOKUP_INODE`
 pub const LOOKUP_INODE: u16 = 1;
 /// `EA_LOOKUP_NOEVAL`
@@ -150,6 +152,8 @@ numbered! {
         Openat2 = 16,
         Directory = 18,
         Lookup = 19,
+        Subject = 20,
+        Object = 21,
         Ipc = 30,
         MqOpen = 31,
         MqSendrecv = 32,
@@ -466,6 +470,22 @@ pub struct Lookup {
     pub flags: u16,
     /// valid with [`LOOKUP_INODE`]
     pub inode: Inode,
+}
+
+/// A profile of an `AppArmor` label; its name follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Profile {
+    /// index into the kernel's `aa_profile_mode_names`
+    pub mode: u32,
+    /// [`PROFILE_UNCONFINED`]
+    pub flags: u32,
+    /// bytes of `namespace`, 0: the root
+    pub namespace_len: u32,
+    /// bytes of the name that follows
+    pub name_len: u32,
+    /// name of the namespace, from the root on
+    pub namespace: [u8; 256],
 }
 
 /// Whom a signal or ptrace went to.
@@ -833,6 +853,7 @@ mod tests {
             Item { kind, flags, len }
             Inode { ino, ctime, ctime_nsec, dev, mode, uid, gid, rdev, magic, maybe_caps }
             Lookup { name, dir_ino, dir_dev, op, flags, inode }
+            Profile { mode, flags, namespace_len, name_len, namespace }
             Target { pid, auid, uid, ses, comm }
             Capset { inheritable, permitted, effective, ambient }
             Exec { argc, script, before, after, before_uid, before_gid, after_uid, after_euid }

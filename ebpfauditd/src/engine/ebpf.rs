@@ -27,6 +27,7 @@ use crate::plan::{Offer, Plan};
 
 mod generation;
 mod source;
+mod symbol;
 mod value;
 
 pub use generation::{Generation, Generations};
@@ -162,11 +163,13 @@ fn with_hook(mut ebpf: Ebpf, btf: &Btf, hook: Hook) -> Result<Ebpf, EngineError>
 fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebpf, EngineError> {
     let mut loader = EbpfLoader::new();
     let has_tai: u32 = u32::from(has_tai_clock());
-    loader.btf(Some(btf)).allow_unsupported_maps().map_max_entries("ea_events", ring_bytes).override_global(
-        "ea_has_tai",
-        &has_tai,
-        true,
-    );
+    let apparmor_sizes = symbol::apparmor_sizes();
+    loader
+        .btf(Some(btf))
+        .allow_unsupported_maps()
+        .map_max_entries("ea_events", ring_bytes)
+        .override_global("ea_has_tai", &has_tai, true)
+        .override_global("ea_apparmor_sizes", &apparmor_sizes, true);
     loader.load(object).map_err(EngineError::Load)
 }
 

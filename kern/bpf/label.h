@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The security context of a task: subj= and obj=. No helper gives its text. AppArmor keeps a
+ * pointer to the label among the credentials' security data, at an offset that the kernel keeps in
+ * apparmor_blob_sizes; user space finds that symbol's address. A label is a list of profiles.
+ */
+#ifndef EA_LABEL_H
+#define EA_LABEL_H
+
+/* Address of the kernel's apparmor_blob_sizes; 0: AppArmor gives no contexts here. */
+const volatile u64 ea_apparmor_sizes SEC(".rodata.features") = 0;
+
+/* The label that a task's credentials hold, or the one that has replaced it; 0: none. */
+static __always_inline u64 label__of(const struct cred *cred)
+{
+	u64 security = 0, label = 0, proxy = 0, flags = 0;
+	u32 offset = 0;
+
+	if (!ea_apparmor_sizes || !cred)
+		return 0;
+	READ(offset, (struct lsm_blob_sizes *)ea_apparmor_sizes, lbs_cred);
+	READ(security, cred, security);
+	if (!security)
+		return 0;
+	bpf_probe_read_kernel(&label, sizeof(label), (void *)(security + offset));
+	if (!label)
+		return 0;
+	READ(flags, (struct aa_label *)label, flags);
+	if (flags & FLAG_STALE) {
+		READ(proxy, (struct aa_label *)label, proxy);
+		if (proxy)
+			READ(label, (struct aa_proxy *)proxy, label);
+	}
+	return label;
+}
+
+/* One profile of a label as an item: its mode, the name of its namespace, its own. */
+__noinline int label__emit_profile(u32 which, u64 profile_at, u32 type)
+{
+	struct aa_profile *profile = (struct aa_profile *)profile_at;
+	struct ea_frame *frame = maps__frame(which);
+	u64 namespace = 0, parent = 0, unconfined = 0;
+	struct ea_profile *to;
+	const char *name = NULL;
+	long length;
+	u64 mode = 0;
+	u32 flags = 0;
+
+	if (!frame)
+		return 0;
+	to = (struct ea_profile *)emit__begin(frame, type, 0, sizeof(*to) + EA_PROFILE_NAME);
+	if (!to)
+		return 0;
+	READ(namespace, profile, ns);
+	READ(mode, profile, mode);
+	READ(parent, (struct aa_ns *)namespace, parent);
+	READ(unconfined, (struct aa_ns *)namespace, unconfined);
+	if (unconfined == profile_at)
+		flags |= EA_PROFILE_UNCONFINED;
+	to->mode = (u32)mode;
+	to->namespace_len = 0;
+	if (parent) {
+		READ(name, (struct aa_ns *)namespace, base.hname);
+		length = bpf_probe_read_kernel_str(to->namespace, sizeof(to->namespace), name);
+		to->namespace_len = length > 0 ? (u32)length - 1 : 0;
+	}
+	to->flags = flags;
+	READ(name, profile, base.hname);
+	length = bpf_probe_read_kernel_str(to + 1, EA_PROFILE_NAME, name);
+	to->name_len = length > 0 ? (u32)length - 1 : 0;
+	emit__end(frame, sizeof(*to) + (to->name_len & (EA_PROFILE_NAME - 1)));
+	return 0;
+}
+
+/* All profiles of a label, as items of this type. */
+__noinline int label__emit(u32 which, u64 label, u32 type)
+{
+	u64 profile = 0;
+	u32 size = 0;
+
+	if (!label)
+		return 0;
+	READ(size, (struct aa_label *)label, size);
+	for (u32 i = 0; i < EA_PROFILES && i < size; i++) {
+		bpf_probe_read_kernel(&profile, sizeof(profile),
+				      (void *)(label + field_offset(struct aa_label, vec) + i * 8));
+		if (profile)
+			label__emit_profile(which, profile, type);
+	}
+	return 0;
+}
+
+#endif
