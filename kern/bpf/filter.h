@@ -100,31 +100,43 @@ static __always_inline int filter__compare(struct ea_frame *frame, struct ea_ste
 #define MAJOR(dev) ((dev) >> 20)
 #define MINOR(dev) ((dev) & 0xfffff)
 
-/* A name that led to nothing counts as owned by root, on device 0 (kernel/auditsc.c). */
-static __always_inline int filter__slot(struct ea_frame *frame, struct ea_step *step,
-					struct ea_slot *slot)
+/* One name. One that led to nothing counts as owned by root, on device 0 (kernel/auditsc.c). */
+__noinline int filter__slot(u32 which, u32 key, u32 at)
 {
-	struct ea_inode *inode = &slot->inode;
-	u32 known = slot->flags & EA_LOOKUP_INODE;
+	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
+	struct ea_journal *journal = journal__present();
+	struct ea_frame *frame = maps__frame(which);
+	u32 value, other, known;
+	struct ea_inode *inode;
 
+	if (!step || !frame || !journal || at >= EA_SLOTS)
+		return 0;
+	inode = &journal->slots[at].inode;
+	known = journal->slots[at].flags & EA_LOOKUP_INODE;
 	switch (step->fact) {
 	case EA_NAME_INODE:
-		return filter__compare(frame, step, known ? (u32)inode->ino : ~0u);
+		value = other = known ? (u32)inode->ino : ~0u;
+		break;
 	case EA_NAME_DEV_MAJOR:
-		return filter__compare(frame, step, MAJOR(inode->dev)) ||
-		       filter__compare(frame, step, MAJOR(inode->rdev));
+		value = MAJOR(inode->dev);
+		other = MAJOR(inode->rdev);
+		break;
 	case EA_NAME_DEV_MINOR:
-		return filter__compare(frame, step, MINOR(inode->dev)) ||
-		       filter__compare(frame, step, MINOR(inode->rdev));
+		value = MINOR(inode->dev);
+		other = MINOR(inode->rdev);
+		break;
 	case EA_NAME_UID:
-		return filter__compare(frame, step, inode->uid);
+		value = other = inode->uid;
+		break;
 	case EA_NAME_GID:
-		return filter__compare(frame, step, inode->gid);
+		value = other = inode->gid;
+		break;
 	case EA_NAME_TYPE:
 		return known && (inode->mode & S_IFMT) == step->operand;
 	default:
 		return 0;
 	}
+	return filter__compare(frame, step, value) || filter__compare(frame, step, other);
 }
 
 /* A step about names: of any one, or of the one whose watch is being judged. */
@@ -148,7 +160,7 @@ __noinline int filter__name(u32 which, u32 key)
 	} else if (journal) {
 		for (u32 i = 0; i < EA_SLOTS && i < journal->count && !is; i++)
 			if (only == EA_ANY_SLOT || only == i)
-				is = filter__slot(frame, step, &journal->slots[i]);
+				is = filter__slot(which, key, i);
 	}
 	if ((step->op == EA_OP_TREE && step->fact) ||
 	    (step->op == EA_OP_NE && step->fact == EA_NAME_TYPE))

@@ -46,7 +46,8 @@ __noinline int label__emit_profile(u32 which, u64 profile_at, u32 type)
 	u64 mode = 0;
 	u32 flags = 0;
 
-	if (!frame)
+	/* a kernel without AppArmor does not know the types either */
+	if (!frame || !ea_apparmor_sizes)
 		return 0;
 	to = (struct ea_profile *)emit__begin(frame, type, 0, sizeof(*to) + EA_PROFILE_NAME);
 	if (!to)
@@ -78,7 +79,7 @@ __noinline int label__emit(u32 which, u64 label, u32 type)
 	u64 profile = 0;
 	u32 size = 0;
 
-	if (!label)
+	if (!label || !ea_apparmor_sizes)
 		return 0;
 	READ(size, (struct aa_label *)label, size);
 	for (u32 i = 0; i < EA_PROFILES && i < size; i++) {

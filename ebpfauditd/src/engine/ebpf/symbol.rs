@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 
-/// Address of the kernel's `apparmor_blob_sizes`; 0 where AppArmor does not give contexts, or the kernel hides addresses.
-pub fn apparmor_sizes() -> u64 {
+/// Address of the kernel's `apparmor_blob_sizes`; 0 where `AppArmor` does not give contexts, or the kernel hides addresses.
+pub(super) fn apparmor_sizes() -> u64 {
     let enabled = fs::read("/sys/module/apparmor/parameters/enabled");
     if enabled.is_ok_and(|text| text.first() == Some(&b'Y')) { address("apparmor_blob_sizes") } else { 0 }
 }
