@@ -39,7 +39,7 @@ pub fn plan(rules: &[&Rule], plan: &Plan) -> String {
             EngineKind::KernelAudit => 2,
             EngineKind::Refused => 3,
         }] += 1;
-        let hooks: Vec<&str> = assignment.hooks.iter().map(|hook| hook.info().target).collect();
+        let hooks: Vec<&str> = assignment.hooks.iter().map(|hook| hook.info().target()).collect();
         let hooks = if hooks.is_empty() { "none".to_owned() } else { hooks.join(", ") };
         let _ = writeln!(text, "{:>4}  {rule}", number + 1);
         let _ = writeln!(text, "      engine: {}; hooks: {hooks}", assignment.engine);

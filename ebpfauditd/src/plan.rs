@@ -197,7 +197,7 @@ fn obstacle(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<
                 }
                 Service::Success(family) | Service::Full(family) => {
                     if let Some(hook) = needed(family).find(|hook| !hooks.contains(hook)) {
-                        return Some(format!("{name}: this kernel has no {}", hook.info().target));
+                        return Some(format!("{name}: this kernel has no {}", hook.info().target()));
                     }
                 }
             }

@@ -105,6 +105,20 @@ struct inode {
 	u32 i_ctime_nsec;
 };
 
+struct timespec64 {
+	s64 tv_sec;
+	s64 tv_nsec;
+};
+
+/* The same struct as of other versions: what follows ___ is not part of the name. */
+struct inode___6_6 {
+	struct timespec64 __i_ctime;
+};
+
+struct inode___5_10 {
+	struct timespec64 i_ctime;
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
@@ -313,6 +327,8 @@ struct unix_sock {
 #define EINTR                 4
 #define ENOSYS                38
 #define PID_FS_MAGIC          0x50494446
+#define ANON_INODE_FS_MAGIC   0x09041934
+#define ANON_PIDFD_NAME       0x005d64666469705bULL /* "[pidfd]" with its NUL */
 #define EBADF                 9
 #define ENOTSOCK              88
 #define EPERM                 1

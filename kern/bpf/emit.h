@@ -70,6 +70,27 @@ static __always_inline void emit__user_bytes(struct ea_frame *frame, u32 type, u
 	emit__end(frame, len & 0xffff);
 }
 
+/* i_ctime under the names it has had. */
+static __always_inline void emit__ctime(struct ea_inode *to, struct inode *inode)
+{
+	struct timespec64 time = {};
+
+	if (field_exists(struct inode, i_ctime_sec)) {
+		READ(to->ctime, inode, i_ctime_sec);
+		READ(to->ctime_nsec, inode, i_ctime_nsec);
+	} else if (field_exists(struct inode___6_6, __i_ctime)) {
+		READ(time, (struct inode___6_6 *)inode, __i_ctime);
+		to->ctime = time.tv_sec;
+		to->ctime_nsec = (u32)time.tv_nsec;
+	} else if (field_exists(struct inode___5_10, i_ctime)) {
+		READ(time, (struct inode___5_10 *)inode, i_ctime);
+		to->ctime = time.tv_sec;
+		to->ctime_nsec = (u32)time.tv_nsec;
+	}
+	/* the highest bit is a mark of multigrain timestamps (I_CTIME_QUERIED) */
+	to->ctime_nsec &= 0x7fffffff;
+}
+
 /* What is recorded of an inode, as it is now. */
 static __always_inline void emit__inode(struct ea_inode *to, struct inode *inode)
 {
@@ -88,12 +109,7 @@ static __always_inline void emit__inode(struct ea_inode *to, struct inode *inode
 	to->gid = word;
 	READ(word, inode, i_rdev);
 	to->rdev = word;
-	if (field_exists(struct inode, i_ctime_sec))
-		READ(to->ctime, inode, i_ctime_sec);
-	if (field_exists(struct inode, i_ctime_nsec))
-		READ(to->ctime_nsec, inode, i_ctime_nsec);
-	/* the highest bit is a mark of multigrain timestamps (I_CTIME_QUERIED) */
-	to->ctime_nsec &= 0x7fffffff;
+	emit__ctime(to, inode);
 	READ(sb, inode, i_sb);
 	word = 0;
 	READ(word, sb, s_dev);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * exec. The entry registers and the old credentials are gone when a successful execve returns, so
- * they are taken at sched_prepare_exec (6.10 and later), the kernel's point of no return. A failed
- * execve still has its registers at the exit and needs nothing here.
+ * they are taken at the kernel's point of no return: at sched_prepare_exec (6.10 and later), or
+ * when the new credentials are made. A failed execve still has its registers at the exit and needs
+ * nothing here.
  */
 #ifndef EA_EXEC_H
 #define EA_EXEC_H
@@ -73,6 +74,19 @@ SEC("tp_btf/sched_prepare_exec")
 int ea_prepare_exec(u64 *ctx)
 {
 	return exec__prepare((struct task_struct *)ctx[0], (struct linux_binprm *)ctx[1]);
+}
+
+/*
+ * Where there is no sched_prepare_exec: begin_new_exec calls this right before its place, for the
+ * program itself and not for the script that names it. When it succeeds, the new credentials are
+ * final.
+ */
+SEC("fexit/security_bprm_creds_from_file")
+int ea_exec_credentials(u64 *ctx)
+{
+	if ((int)ctx[2])
+		return 0;
+	return exec__prepare(task__current(), (struct linux_binprm *)ctx[0]);
 }
 
 #ifdef EA_LEGACY

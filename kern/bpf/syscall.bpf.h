@@ -475,29 +475,21 @@ int ea_sys_exit(u64 *ctx)
 }
 
 /*
- * exit and exit_group never return: their event is made when the task dies. Its registers still
- * hold the call (a task that dies by a signal holds another, or none).
+ * exit and exit_group never return: their event is made at their entry, or when the task dies. Its
+ * registers still hold the call (a task that dies by a signal holds another, or none).
  */
-SEC("tp_btf/sched_process_exit")
-int ea_exit(u64 *ctx)
+__noinline int syscall__leave(u32 which)
 {
 	struct task_struct *task = task__current();
 	u32 arch_index = task__arch_index(task);
 	u32 generation = ea_config.generation;
-	/*
-	 * Only kernels that pass this argument (6.16 and later) come here while the task still has
-	 * its memory. On others the program does not load, and rules for exit go to the kernel's
-	 * audit.
-	 */
-	u64 group_dead = ctx[1];
+	struct ea_frame *frame = maps__frame(which);
 	struct ea_counters *counters;
 	struct ea_entry *entry;
-	struct ea_frame *frame;
 	struct ea_task *state;
 	struct pt_regs *regs;
 
-	barrier_var(group_dead);
-	if (!ea_config.enabled || GET(task, tgid) == ea_config.daemon ||
+	if (!frame || !ea_config.enabled || GET(task, tgid) == ea_config.daemon ||
 	    (GET(task, flags) & PF_KTHREAD))
 		return 0;
 	regs = task__regs(task);
@@ -509,9 +501,6 @@ int ea_exit(u64 *ctx)
 		if (state && state->disposition == EA_TASK_NEVER)
 			return 0;
 	}
-	frame = maps__frame(EA_FRAME_EXIT);
-	if (!frame)
-		return 0;
 	frame->head.family = entry->family;
 	frame->head.time = 0;
 	frame->head.arch = task__arch(arch_index);
@@ -524,14 +513,50 @@ int ea_exit(u64 *ctx)
 	frame->head.names = 0;
 	frame->journal = 0;
 	task__args(regs, arch_index, frame->head.args);
-	if (!syscall__judge(EA_FRAME_EXIT, generation, entry->first,
-			    entry->needs & ~(u32)EA_NEED_WATCH))
+	if (!syscall__judge(which, generation, entry->first, entry->needs & ~(u32)EA_NEED_WATCH))
 		return 0;
-	syscall__emit_task(EA_FRAME_EXIT);
+	syscall__emit_task(which);
 	counters = maps__counters();
 	if (counters)
 		emit__frame(frame, counters);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int ea_exit(u64 *ctx)
+{
+	/*
+	 * Only kernels that pass this argument (6.16 and later) come here while the task still has
+	 * its memory. On others the program does not load.
+	 */
+	u64 group_dead = ctx[1];
+
+	barrier_var(group_dead);
+	return syscall__leave(EA_FRAME_EXIT);
+}
+
+SEC("fentry/__x64_sys_exit")
+int ea_exit_thread(u64 *ctx)
+{
+	return syscall__leave(EA_FRAME_EXIT);
+}
+
+SEC("fentry/__x64_sys_exit_group")
+int ea_exit_group(u64 *ctx)
+{
+	return syscall__leave(EA_FRAME_EXIT);
+}
+
+SEC("fentry/__ia32_sys_exit")
+int ea_exit_thread_32(u64 *ctx)
+{
+	return syscall__leave(EA_FRAME_EXIT);
+}
+
+SEC("fentry/__ia32_sys_exit_group")
+int ea_exit_group_32(u64 *ctx)
+{
+	return syscall__leave(EA_FRAME_EXIT);
 }
 
 #endif

@@ -217,23 +217,34 @@ static __always_inline u64 task__file(struct task_struct *task, u32 fd)
 	return file;
 }
 
-/* Whom a pidfd stands for; pidfs (6.9 and later) keeps the pid in the inode. */
+/*
+ * Whom a pidfd stands for. pidfs (6.9 and later) keeps the pid in the inode; before, a pidfd is an
+ * anonymous inode's file, told from others by its name.
+ */
 static __always_inline struct task_struct *task__by_pidfd(struct task_struct *current, u32 fd)
 {
 	u64 file = task__file(current, fd);
+	const unsigned char *name = NULL;
 	struct super_block *sb = NULL;
+	struct dentry *dentry = NULL;
 	struct inode *inode = NULL;
 	unsigned long magic = 0;
-	u64 pid = 0;
+	u64 pid = 0, text = 0;
 
 	if (!file)
 		return NULL;
 	READ(inode, (struct file *)file, f_inode);
 	READ(sb, inode, i_sb);
 	READ(magic, sb, s_magic);
-	if (magic != PID_FS_MAGIC)
-		return NULL;
-	READ(pid, inode, i_private);
+	if (magic == PID_FS_MAGIC) {
+		READ(pid, inode, i_private);
+	} else if (magic == ANON_INODE_FS_MAGIC) {
+		READ(dentry, (struct file *)file, f_path.dentry);
+		READ(name, dentry, d_name.name);
+		bpf_probe_read_kernel(&text, sizeof(text), name);
+		if (text == ANON_PIDFD_NAME)
+			READ(pid, (struct file *)file, private_data);
+	}
 	return pid ? task__of_pid(pid) : NULL;
 }
 

@@ -5,9 +5,13 @@
 pub enum HookKind {
     /// A tracepoint with typed arguments (`tp_btf`).
     BtfTracepoint,
+    /// A function's entry, by a trampoline.
+    Fentry,
+    /// A function's return, by a trampoline.
+    Fexit,
 }
 
-/// A place in the kernel at which one of our programs can hang.
+/// What happens in the kernel that a rule may have to be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Hook {
     /// Every syscall's exit: rules are judged and events are made here.
@@ -24,56 +28,85 @@ pub enum Hook {
     Forget,
 }
 
+/// A place in the kernel at which one of our programs hangs.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Name of the program in the object.
+    pub program: &'static str,
+    /// How it is attached.
+    pub kind: HookKind,
+    /// To what: the name of the tracepoint or function.
+    pub target: &'static str,
+}
+
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct HookInfo {
     /// Which hook this is.
     pub hook: Hook,
-    /// Name of the program in the object.
-    pub program: &'static str,
-    /// How it is attached.
-    pub kind: HookKind,
-    /// To what: the tracepoint's name.
-    pub target: &'static str,
+    /// Where it can hang, best first. A kernel that refuses one of a way's places refuses the way.
+    pub ways: &'static [&'static [Place]],
     /// What it is for, for a person who reads the plan.
     pub purpose: &'static str,
 }
+
+impl HookInfo {
+    /// What the hook is called by: the tracepoint or function of its best way.
+    pub fn target(&self) -> &'static str {
+        self.ways[0][0].target
+    }
+}
+
+const fn tracepoint(program: &'static str, target: &'static str) -> Place {
+    Place { program, kind: HookKind::BtfTracepoint, target }
+}
+
+const fn entry(program: &'static str, target: &'static str) -> Place {
+    Place { program, kind: HookKind::Fentry, target }
+}
+
+const fn exit(program: &'static str, target: &'static str) -> Place {
+    Place { program, kind: HookKind::Fexit, target }
+}
+
+const EXIT: Place = entry("ea_exit_thread", "__x64_sys_exit");
+const EXIT_GROUP: Place = entry("ea_exit_group", "__x64_sys_exit_group");
+const EXIT_32: Place = entry("ea_exit_thread_32", "__ia32_sys_exit");
+const EXIT_GROUP_32: Place = entry("ea_exit_group_32", "__ia32_sys_exit_group");
 
 /// Every hook that a rule can need. A test compares it with the programs of the objects.
 pub const HOOKS: [HookInfo; 5] = [
     HookInfo {
         hook: Hook::SyscallExit,
-        program: "ea_sys_exit",
-        kind: HookKind::BtfTracepoint,
-        target: "sys_exit",
+        ways: &[&[tracepoint("ea_sys_exit", "sys_exit")]],
         purpose: "judges rules and records syscalls",
     },
     HookInfo {
         hook: Hook::PrepareExec,
-        program: "ea_prepare_exec",
-        kind: HookKind::BtfTracepoint,
-        target: "sched_prepare_exec",
+        ways: &[
+            &[tracepoint("ea_prepare_exec", "sched_prepare_exec")],
+            &[exit("ea_exec_credentials", "security_bprm_creds_from_file")],
+        ],
         purpose: "arguments and old credentials of an exec",
     },
     HookInfo {
         hook: Hook::Fork,
-        program: "ea_fork",
-        kind: HookKind::BtfTracepoint,
-        target: "sched_process_fork",
+        ways: &[&[tracepoint("ea_fork", "sched_process_fork")]],
         purpose: "root-namespace pid of a child; task list",
     },
     HookInfo {
         hook: Hook::ProcessExit,
-        program: "ea_exit",
-        kind: HookKind::BtfTracepoint,
-        target: "sched_process_exit",
+        ways: &[
+            &[tracepoint("ea_exit", "sched_process_exit")],
+            &[EXIT, EXIT_GROUP, EXIT_32, EXIT_GROUP_32],
+            // a kernel that runs no 32-bit programs
+            &[EXIT, EXIT_GROUP],
+        ],
         purpose: "exit and exit_group, which never return",
     },
     HookInfo {
         hook: Hook::SignalGenerate,
-        program: "ea_signal",
-        kind: HookKind::BtfTracepoint,
-        target: "signal_generate",
+        ways: &[&[tracepoint("ea_signal", "signal_generate")]],
         purpose: "targets of a signal",
     },
 ];
@@ -81,9 +114,7 @@ pub const HOOKS: [HookInfo; 5] = [
 /// What only the legacy object has, and needs as long as anything of it is attached.
 pub const FORGET: HookInfo = HookInfo {
     hook: Hook::Forget,
-    program: "ea_forget",
-    kind: HookKind::BtfTracepoint,
-    target: "sched_process_exit",
+    ways: &[&[tracepoint("ea_forget", "sched_process_exit")]],
     purpose: "end of what is kept of a task",
 };
 
@@ -109,13 +140,14 @@ mod tests {
         let programs = |object: &[u8]| -> BTreeSet<String> {
             aya_obj::Object::parse(object).unwrap().programs.keys().cloned().collect()
         };
-        let mut ours: BTreeSet<_> = HOOKS.iter().map(|info| info.program.to_owned()).collect();
+        let places = |info: &HookInfo| info.ways.concat().into_iter().map(|place| place.program.to_owned());
+        let mut ours: BTreeSet<_> = HOOKS.iter().flat_map(places).collect();
         ours.insert(TRAMPOLINE_PROBE.0.to_owned());
         assert_eq!(ours, programs(crate::OBJECT));
-        ours.insert(FORGET.program.to_owned());
+        ours.extend(places(&FORGET));
         assert_eq!(ours, programs(crate::LEGACY_OBJECT));
         for info in HOOKS.into_iter().chain([FORGET]) {
-            assert_eq!(info.hook.info().program, info.program);
+            assert_eq!(info.hook.info().hook, info.hook);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The eBPF engine: the only place that knows aya. It probes by loading, attaches the hooks that a plan needs, fills the
 //! idle tables and switches to them with one write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::linux::fs::MetadataExt;
@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use audit_rules::Rule;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
-use aya::programs::tp_btf::BtfTracePointLinkId;
-use aya::programs::{BtfTracePoint, FEntry, ProgramError};
+use aya::programs::{FEntry, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
 use kern::abi;
-use kern::hooks::{FORGET, HOOKS, Hook, TRAMPOLINE_PROBE};
+use kern::hooks::{FORGET, HOOKS, Hook, HookKind, Place, TRAMPOLINE_PROBE};
 
 use crate::decode::Decoder;
 use crate::device;
@@ -26,11 +25,13 @@ use crate::lower::{LowerError, Tables, lower};
 use crate::plan::{Offer, Plan};
 
 mod generation;
+mod hook;
 mod source;
 mod symbol;
 mod value;
 
 pub use generation::{Generation, Generations};
+use hook::Attached;
 pub use source::RingSource;
 use value::{ConfigValue, CountersValue, EntryValue, ExeValue, StepValue};
 
@@ -119,7 +120,8 @@ impl Default for Options {
 pub struct Engine {
     ebpf: Ebpf,
     legacy: bool,
-    attached: BTreeMap<Hook, BtfTracePointLinkId>,
+    ways: Ways,
+    attached: BTreeMap<Hook, Attached>,
     config: abi::Config,
     index: Vec<Vec<abi::Entry>>,
     exes: Vec<Vec<u8>>,
@@ -144,20 +146,21 @@ fn array<'a, V: aya::Pod>(
     Array::try_from(found).map_err(map_error("open", map))
 }
 
-/// The object that this kernel takes, with the program that every rule needs loaded; and whether it is the legacy one.
-fn load_object(btf: &Btf, ring_bytes: u32) -> Result<(Ebpf, bool), EngineError> {
-    match load_maps(btf, ring_bytes, kern::OBJECT).and_then(|ebpf| with_hook(ebpf, btf, Hook::SyscallExit)) {
-        Ok(ebpf) => Ok((ebpf, false)),
-        Err(error) => {
-            log::debug!("this kernel refuses the eBPF object: {}", brief(&error));
-            let ebpf = with_hook(load_maps(btf, ring_bytes, kern::LEGACY_OBJECT)?, btf, Hook::SyscallExit)?;
-            Ok((with_hook(ebpf, btf, Hook::Forget)?, true))
-        }
-    }
-}
+/// Which way each loaded hook hangs.
+type Ways = BTreeMap<Hook, &'static [Place]>;
 
-fn with_hook(mut ebpf: Ebpf, btf: &Btf, hook: Hook) -> Result<Ebpf, EngineError> {
-    load_hook(&mut ebpf, btf, hook).map(|()| ebpf)
+/// The object that this kernel takes, with the program that every rule needs loaded; and whether it is the legacy one.
+fn load_object(btf: &Btf, ring_bytes: u32) -> Result<(Ebpf, Ways, bool), EngineError> {
+    let load = |object, hooks: &[Hook]| {
+        let mut ebpf = load_maps(btf, ring_bytes, object)?;
+        let ways: Result<Ways, EngineError> =
+            hooks.iter().map(|&hook| Ok((hook, hook::load(&mut ebpf, btf, hook)?))).collect();
+        ways.map(|ways| (ebpf, ways))
+    };
+    load(kern::OBJECT, &[Hook::SyscallExit]).map(|(ebpf, ways)| (ebpf, ways, false)).or_else(|error| {
+        log::debug!("this kernel refuses the eBPF object: {}", brief(&error));
+        load(kern::LEGACY_OBJECT, &[Hook::SyscallExit, FORGET.hook]).map(|(ebpf, ways)| (ebpf, ways, true))
+    })
 }
 
 fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebpf, EngineError> {
@@ -182,18 +185,15 @@ fn has_tai_clock() -> bool {
     .unwrap_or(false)
 }
 
-fn load_hook(ebpf: &mut Ebpf, btf: &Btf, hook: Hook) -> Result<(), EngineError> {
-    let info = hook.info();
-    let failed = |source| EngineError::Attach { program: info.program, target: info.target, source };
-    program(ebpf, hook)?.load(info.target, btf).map_err(failed)
-}
-
-fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut BtfTracePoint, EngineError> {
-    let info = hook.info();
-    let failed = |source| EngineError::Attach { program: info.program, target: info.target, source };
-    let program =
-        ebpf.program_mut(info.program).ok_or(ProgramError::UnexpectedProgramType).map_err(failed)?;
-    program.try_into().map_err(failed)
+/// A way for a person who reads what the kernel offers.
+fn way_name(way: &[Place]) -> String {
+    let kind = match way.first().map(|place| place.kind) {
+        Some(HookKind::Fentry) => "entry of",
+        Some(HookKind::Fexit) => "exit of",
+        _ => "tracepoint",
+    };
+    let targets: Vec<&str> = way.iter().map(|place| place.target).collect();
+    format!("{kind} {}", targets.join(", "))
 }
 
 /// Why the kernel refused a program, without the verifier's log.
@@ -242,25 +242,26 @@ impl Engine {
     fn load(options: Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
         let btf = Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?;
         offer.trials.push(("kernel BTF".into(), Ok("/sys/kernel/btf/vmlinux".into())));
-        let (mut ebpf, legacy) = load_object(&btf, options.ring_bytes)?;
+        let (mut ebpf, mut ways, legacy) = load_object(&btf, options.ring_bytes)?;
         let state = if legacy { "ring buffer, hash of tasks" } else { "ring buffer, task storage" };
         offer.trials.push(("eBPF object and maps".into(), Ok(state.into())));
-        let mut hooks = BTreeSet::new();
         for info in HOOKS {
-            let trial = match info.hook {
-                Hook::SyscallExit => Ok(()), // came with the object
-                hook => load_hook(&mut ebpf, &btf, hook),
+            let trial = match ways.get(&info.hook) {
+                Some(way) => Ok(*way), // came with the object
+                None => hook::load(&mut ebpf, &btf, info.hook),
             };
-            let outcome = trial.as_ref().map(|()| info.purpose.to_owned()).map_err(brief);
-            offer.trials.push((format!("tracepoint {}", info.target), outcome));
-            if trial.is_ok() {
-                hooks.insert(info.hook);
+            let outcome = trial.as_ref().map(|_| info.purpose.to_owned()).map_err(brief);
+            let way = trial.as_ref().copied().unwrap_or(info.ways[0]);
+            offer.trials.push((way_name(way), outcome));
+            if let Ok(way) = trial {
+                ways.insert(info.hook, way);
             }
         }
         offer.trampoline = probe_trampoline(&mut ebpf, &btf);
         let trampoline = offer.trampoline.clone().map(|()| "available; not used yet".to_owned());
         offer.trials.push(("BPF trampolines (fentry)".into(), trampoline));
-        offer.tracepoint = Ok(hooks);
+        offer.tracepoint =
+            Ok(HOOKS.iter().map(|info| info.hook).filter(|hook| ways.contains_key(hook)).collect());
         let map = ebpf.take_map("ea_events").ok_or(EngineError::Map {
             act: "find",
             map: "ea_events",
@@ -272,6 +273,7 @@ impl Engine {
         let engine = Self {
             ebpf,
             legacy,
+            ways,
             attached: BTreeMap::new(),
             config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
             index: vec![vec![abi::Entry::default(); ARCHES.len() * abi::SYSCALLS]; abi::GENERATIONS],
@@ -362,36 +364,30 @@ impl Engine {
             sum.unread += cpu.unread;
             sum.no_state += cpu.no_state;
         }
-        sum.missed = self.attached.keys().filter_map(|hook| self.missed(*hook)).sum();
+        let programs = self.attached.values().flat_map(Attached::programs);
+        sum.missed = programs.filter_map(|program| self.missed(program)).sum();
         Ok(sum)
     }
 
     /// How often the kernel skipped the program because it was already running on that CPU; `None` where the kernel does
     /// not say (before 5.12).
-    fn missed(&self, hook: Hook) -> Option<u64> {
-        let program: &BtfTracePoint = self.ebpf.program(hook.info().program)?.try_into().ok()?;
-        let fd = program.fd().ok()?.as_fd().as_raw_fd();
+    fn missed(&self, program: &str) -> Option<u64> {
+        let fd = self.ebpf.program(program)?.fd().ok()?.as_fd().as_raw_fd();
         let text = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
         line.trim().parse().ok()
     }
 
     fn attach(&mut self, hook: Hook) -> Result<(), EngineError> {
-        let info = hook.info();
-        let link = program(&mut self.ebpf, hook)?.attach().map_err(|source| EngineError::Attach {
-            program: info.program,
-            target: info.target,
-            source,
-        })?;
-        self.attached.insert(hook, link);
+        let way = self.ways.get(&hook).copied().unwrap_or_default();
+        let attached = hook::attach(&mut self.ebpf, way)?;
+        self.attached.insert(hook, attached);
         Ok(())
     }
 
     fn detach(&mut self, hook: Hook) {
-        let Some(link) = self.attached.remove(&hook) else { return };
-        let result = program(&mut self.ebpf, hook).map(|program| program.detach(link));
-        if let Ok(Err(error)) = result {
-            log::warn!("cannot detach {} from {}: {error}", hook.info().program, hook.info().target);
+        if let Some(attached) = self.attached.remove(&hook) {
+            hook::detach(&mut self.ebpf, attached);
         }
     }
 
