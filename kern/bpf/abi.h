@@ -28,6 +28,8 @@ typedef long long s64;
 #define EA_STEPS 65536
 /* Steps that one round of the filter's loop goes through. */
 #define EA_STRETCH 32
+/* Rounds in one round of the loop around it. */
+#define EA_STRETCHES 64
 /* Distinct exe= files of one generation. */
 #define EA_EXES 1024
 /* Components of a path that a walk follows. PATH_MAX bounds a path that a program can name to

@@ -241,16 +241,22 @@ __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 	return at;
 }
 
+/* A run of stretches: two loops, one within the other, cost the verifier the sum of their rounds.
+ */
+__noinline int filter__stretches(u32 which, u32 generation, u32 at)
+{
+	for (int i = 0; at && at != EA_MATCHED && i < EA_STRETCHES; i++)
+		at = filter__stretch(which, generation, at);
+	return at;
+}
+
 static __always_inline int filter__run(u32 which, u32 generation, u32 first)
 {
 	u32 at = first;
 
-	for (int i = 0; at && i < EA_STEPS / EA_STRETCH; i++) {
-		at = filter__stretch(which, generation, at);
-		if (at == EA_MATCHED)
-			return 1;
-	}
-	return 0;
+	for (int i = 0; at && at != EA_MATCHED && i < EA_STEPS / EA_STRETCH / EA_STRETCHES; i++)
+		at = filter__stretches(which, generation, at);
+	return at == EA_MATCHED;
 }
 
 /* First match from `first` on. 1: a rule matched; its number and action are in the frame. */

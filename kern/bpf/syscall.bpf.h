@@ -332,8 +332,8 @@ static __always_inline struct ea_journal *syscall__journal(struct ea_event *head
 	return journal;
 }
 
-static __noinline int syscall__record(struct pt_regs *regs, struct ea_entry *entry, u32 arch_index,
-				      u32 generation, s64 value)
+static __always_inline int syscall__record(struct pt_regs *regs, struct ea_entry *entry,
+					   u32 arch_index, u32 generation, s64 value)
 {
 	struct ea_frame *frame = maps__frame(EA_FRAME_SYSCALL);
 	struct task_struct *task = task__current();
