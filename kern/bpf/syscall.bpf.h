@@ -478,7 +478,7 @@ int ea_sys_exit(u64 *ctx)
  * exit and exit_group never return: their event is made at their entry, or when the task dies. Its
  * registers still hold the call (a task that dies by a signal holds another, or none).
  */
-__noinline int syscall__leave(u32 which)
+static __always_inline int syscall__leave(u32 which)
 {
 	struct task_struct *task = task__current();
 	u32 arch_index = task__arch_index(task);
