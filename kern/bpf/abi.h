@@ -254,10 +254,11 @@ enum ea_lookup_op {
 #define EA_LOOKUP_NOEVAL 2 /* umount's mountpoint: file capabilities are not asked for */
 #define EA_LOOKUP_HIDDEN 4 /* counted, not shown */
 #define EA_LOOKUP_CUT    8 /* the text did not fit */
-/* all that go to user space */
-#define EA_LOOKUP_FLAGS (EA_LOOKUP_INODE | EA_LOOKUP_NOEVAL | EA_LOOKUP_HIDDEN | EA_LOOKUP_CUT)
 /* Begins with its getname: a struct filename that was given back may come again at its address. */
 #define EA_LOOKUP_NEW 16
+/* all that go to user space */
+#define EA_LOOKUP_FLAGS                                                                            \
+	(EA_LOOKUP_INODE | EA_LOOKUP_NOEVAL | EA_LOOKUP_HIDDEN | EA_LOOKUP_CUT | EA_LOOKUP_NEW)
 
 struct ea_lookup {
 	u64 name;    /* address of the struct filename: which getname it was; 0: none */

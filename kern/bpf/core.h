@@ -152,6 +152,7 @@ struct file {
 /* The kernel's copy of a name that a program gave. */
 struct filename {
 	const char *name;
+	const char *uptr; /* up to 6.19 */
 };
 
 struct fdtable {

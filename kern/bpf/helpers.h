@@ -53,6 +53,7 @@ static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (vo
 static long (*const bpf_find_vma)(struct task_struct *task, u64 addr, void *callback, void *ctx,
 				  u64 flags) = (void *)180;
 #endif
+static long (*const bpf_get_func_ret)(void *ctx, u64 *value) = (void *)184;
 static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
 
 #define barrier_var(var) asm volatile("" : "+r"(var))

@@ -75,6 +75,13 @@ static __always_inline void journal__count_cut(void)
 		counters->cut++;
 }
 
+/* A slot by its number; the compiler must not lose the bound that the verifier wants to see. */
+static __always_inline struct ea_slot *journal__slot_at(struct ea_journal *journal, u32 at)
+{
+	barrier_var(at);
+	return &journal->slots[at & (EA_SLOTS - 1)];
+}
+
 /* A slot after the last; NULL, and counted, when there is no room. */
 static __always_inline struct ea_slot *journal__add(struct ea_journal *journal)
 {
@@ -85,7 +92,7 @@ static __always_inline struct ea_slot *journal__add(struct ea_journal *journal)
 		journal__count_cut();
 		return NULL;
 	}
-	slot = &journal->slots[at & (EA_SLOTS - 1)];
+	slot = journal__slot_at(journal, at);
 	journal->count = at + 1;
 	__builtin_memset(slot, 0, sizeof(*slot));
 	return slot;
@@ -123,37 +130,75 @@ static __always_inline void journal__text(struct ea_journal *journal, struct ea_
 }
 
 /*
+ * Which name it is. The kernel gives a name that user space passes twice one struct filename
+ * (audit_reusename), but only to tasks that it audits itself: there the user's pointer tells. The
+ * kernel's own names, and all since 7.0, are told by their address.
+ */
+static __always_inline u64 journal__identity(u64 filename)
+{
+	u64 uptr = 0;
+
+	if (field_exists(struct filename, uptr))
+		READ(uptr, (struct filename *)filename, uptr);
+	return uptr ? uptr : filename;
+}
+
+/* The number after that of a name's last slot; 0: it has none. */
+__noinline int journal__last(u64 identity)
+{
+	struct ea_journal *journal = journal__present();
+	int last = 0;
+
+	if (!journal)
+		return 0;
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++)
+		if (journal->slots[i].name == identity)
+			last = (int)i + 1;
+	return last;
+}
+
+/* A slot of its own for a name. */
+static __always_inline struct ea_slot *journal__name_slot(struct ea_journal *journal, u64 identity,
+							  u64 filename)
+{
+	struct ea_slot *slot = journal__add(journal);
+	const char *text = NULL;
+
+	if (!slot)
+		return NULL;
+	slot->name = identity;
+	READ(text, (struct filename *)filename, name);
+	if (text)
+		journal__text(journal, slot, text);
+	return slot;
+}
+
+/*
  * The slot for an operation on a name: the one that the name's getname made, if nothing has taken
  * it yet, else a new one. A text that an earlier slot of the name holds is not read again.
  */
 static __always_inline struct ea_slot *journal__slot(struct ea_journal *journal, u64 filename)
 {
-	struct ea_slot *slot, *earlier = NULL;
-	const char *text = NULL;
+	struct ea_slot *slot, *last;
+	u64 identity;
+	u32 found;
 
 	if (!filename)
 		return journal__add(journal);
-	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
-		slot = &journal->slots[i];
-		if (slot->name != filename)
-			continue;
-		if (slot->op == EA_LOOKUP_GETNAME)
-			return slot;
-		earlier = slot;
-	}
+	identity = journal__identity(filename);
+	found = (u32)journal__last(identity);
+	if (!found)
+		return journal__name_slot(journal, identity, filename);
+	last = journal__slot_at(journal, found - 1);
+	if (last->op == EA_LOOKUP_GETNAME)
+		return last;
 	slot = journal__add(journal);
 	if (!slot)
 		return NULL;
-	slot->name = filename;
-	if (earlier) {
-		slot->text = earlier->text;
-		slot->text_len = earlier->text_len;
-		slot->flags = earlier->flags & (EA_SLOT_LONG | EA_LOOKUP_CUT);
-		return slot;
-	}
-	READ(text, (struct filename *)filename, name);
-	if (text)
-		journal__text(journal, slot, text);
+	slot->name = identity;
+	slot->text = last->text;
+	slot->text_len = last->text_len;
+	slot->flags = last->flags & (EA_SLOT_LONG | EA_LOOKUP_CUT);
 	return slot;
 }
 
@@ -314,12 +359,31 @@ __noinline int journal__name(u64 filename)
 	journal = journal__begin(ea_config.generation);
 	if (!journal)
 		return 0;
-	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++)
-		if (journal->slots[i].name == filename)
-			return 0;
+	if (journal__last(journal__identity(filename)))
+		return 0;
 	slot = journal__slot(journal, filename);
 	if (slot)
 		slot->op = EA_LOOKUP_GETNAME;
+	return 0;
+}
+
+/* The same for a name that is new, whatever lay at its address before. */
+__noinline int journal__new_name(u64 filename)
+{
+	struct ea_entry *entry = journal__entry(ea_config.generation);
+	struct ea_journal *journal;
+	struct ea_slot *slot;
+
+	if (!entry || (entry->needs & EA_NEED_HIT))
+		return 0;
+	journal = journal__begin(ea_config.generation);
+	if (!journal)
+		return 0;
+	slot = journal__name_slot(journal, journal__identity(filename), filename);
+	if (slot) {
+		slot->op = EA_LOOKUP_GETNAME;
+		slot->flags |= EA_LOOKUP_NEW;
+	}
 	return 0;
 }
 
@@ -332,9 +396,41 @@ __noinline int journal__file(u64 file)
 	return dentry ? journal__inode(0, dentry, EA_LOOKUP_FILE, EA_SLOT_KEEP) : 0;
 }
 
+/* 1: a lookup has led to the inode already. */
+__noinline int journal__knows(u64 ino, u32 dev)
+{
+	struct ea_journal *journal = journal__present();
+
+	if (!journal)
+		return 0;
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
+		struct ea_slot *slot = &journal->slots[i];
+
+		if (slot->inode.ino == ino && slot->inode.dev == dev)
+			return 1;
+	}
+	return 0;
+}
+
+/* The inode of a child's directory, which nothing has led to yet. */
+static __always_inline void journal__directory(struct ea_journal *journal, u64 inode,
+					       struct ea_object *object)
+{
+	struct ea_slot *slot;
+
+	if (journal__knows(object->ino, object->dev))
+		return;
+	slot = journal__add(journal);
+	if (!slot)
+		return;
+	slot->op = EA_LOOKUP_DIRECTORY;
+	slot->flags |= EA_LOOKUP_INODE;
+	emit__inode(&slot->inode, (struct inode *)inode);
+}
+
 /*
  * audit_inode_child. A child that is made is told of twice, before (no inode) and after; the second
- * finds the slot of the first.
+ * takes the slot of the first, if nothing else was done in between.
  */
 __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 {
@@ -352,14 +448,14 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 	if (!journal)
 		return 0;
 	journal__object(&dir, dir_inode, generation);
-	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
-		struct ea_slot *other = &journal->slots[i];
-
-		if (other->op == op && other->dentry == dentry && other->dir_ino == dir.ino &&
-		    other->dir_dev == dir.dev)
-			slot = other;
+	if (journal->count) {
+		slot = journal__slot_at(journal, journal->count - 1);
+		if (slot->op != op || slot->dentry != dentry || slot->dir_ino != dir.ino ||
+		    slot->dir_dev != dir.dev)
+			slot = NULL;
 	}
 	if (!slot) {
+		journal__directory(journal, dir_inode, &dir);
 		slot = journal__add(journal);
 		if (!slot)
 			return 0;

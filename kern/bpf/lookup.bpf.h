@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Names that are looked up: audit_getname and audit_inode of fs/namei.c, but for opens. */
+#ifndef EA_LOOKUP_BPF_H
+#define EA_LOOKUP_BPF_H
+
+/* int filename_lookup(int dfd, struct filename *name, unsigned flags, struct path *, ...) */
+SEC("fexit/filename_lookup")
+int ea_filename_lookup(u64 *ctx)
+{
+	u64 args[6], dentry = 0;
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 6, ctx);
+	if (walk__is_error(args[1]))
+		return 0;
+	if ((s32)args[5])
+		return journal__name(args[1]);
+	READ(dentry, (struct path *)args[3], dentry);
+	return journal__inode(args[1], dentry, EA_LOOKUP_NORMAL,
+			      args[2] & LOOKUP_MOUNTPOINT ? EA_LOOKUP_NOEVAL : 0);
+}
+
+/*
+ * The directory of a name. What is done in it comes later, and its record needs the directory's
+ * entry even where only the child is watched.
+ */
+static __always_inline int lookup__parent(u64 name, u64 path, s32 result)
+{
+	u64 dentry = 0;
+
+	if (result)
+		return journal__name(name);
+	READ(dentry, (struct path *)path, dentry);
+	return journal__inode(name, dentry, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+}
+
+/* int __filename_parentat(int dfd, struct filename *, flags, struct path *parent, last, type, root)
+ */
+SEC("fexit/__filename_parentat")
+int ea_filename_parentat(u64 *ctx)
+{
+	u64 args[8];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 8, ctx);
+	if (walk__is_error(args[1]))
+		return 0;
+	return lookup__parent(args[1], args[3], (s32)args[7]);
+}
+
+/*
+ * int path_parentat(struct nameidata *, unsigned flags, struct path *parent), for kernels whose
+ * trampolines do not reach __filename_parentat's seven arguments. A walk that is tried anew (first
+ * without locks, then with them, then without trust in the cache) tells nothing yet.
+ */
+SEC("fexit/path_parentat")
+int ea_path_parentat(u64 *ctx)
+{
+	u64 args[4], name = 0;
+	s32 result;
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 4, ctx);
+	result = (s32)args[3];
+	if (result == -ECHILD || (result == -ESTALE && !(args[1] & LOOKUP_REVAL)))
+		return 0;
+	READ(name, (struct nameidata *)args[0], name);
+	return lookup__parent(name, args[2], result);
+}
+
+/*
+ * struct filename *getname_kernel(const char *): names that the kernel itself gives, of a program's
+ * interpreter, a socket's address, a mount's source. Such a struct may lie where one lay before.
+ */
+SEC("fexit/getname_kernel")
+int ea_getname_kernel(u64 *ctx)
+{
+	u64 args[2];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 2, ctx);
+	return walk__is_error(args[1]) ? 0 : journal__new_name(args[1]);
+}
+
+#endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Opens. path_openat (fs/namei.c) is the one function that all of them come through and that no
+ * compiler takes apart. What it told audit on its way is seen from what it leaves behind: the file,
+ * or the walk, of which the flags, the last component and the inode reached last survive.
+ */
+#ifndef EA_OPEN_H
+#define EA_OPEN_H
+
+/* ---- notes for the end of an open that may create ---------------------------------------- */
+
+/* The note of the open with O_CREAT that is at its last component; NULL: no such open. */
+static __always_inline struct ea_note *open__note(void)
+{
+	u64 walk = walk__current();
+	struct ea_note *note;
+	u32 flags = 0;
+
+	if (!walk)
+		return NULL;
+	READ(flags, (struct nameidata *)walk, flags);
+	if ((flags & LOOKUP_PARENT) || !(flags & LOOKUP_CREATE))
+		return NULL;
+	note = maps__state_or_new(&ea_notes, task__current());
+	if (note && note->walk != walk) {
+		note->walk = walk;
+		note->told_dir = 0;
+		note->create_dir = 0;
+	}
+	return note;
+}
+
+/*
+ * struct dentry *d_alloc_parallel(struct dentry *parent, ...): the cache does not know the name. If
+ * nobody else has found it meanwhile, audit is told of the directory (lookup_open, since 6.12).
+ */
+SEC("fexit/d_alloc_parallel")
+int ea_d_alloc_parallel(u64 *ctx)
+{
+	u64 parent = 0, found = 0, inode = 0, name = 0;
+	struct ea_note *note;
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(&parent, 1, ctx);
+	if (bpf_get_func_ret(ctx, &found) || walk__is_error(found))
+		return 0;
+	READ(inode, (struct dentry *)found, d_inode);
+	if (inode)
+		return 0;
+	note = open__note();
+	if (!note)
+		return 0;
+	note->told_dir = parent;
+	READ(name, (struct nameidata *)note->walk, name);
+	return journal__inode(name, parent, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+}
+
+/*
+ * int security_inode_create(struct inode *dir, struct dentry *, umode_t): the last that an open
+ * asks before it has a file made; audit is told of the file then, whether the filesystem makes it
+ * or not.
+ */
+SEC("fexit/security_inode_create")
+int ea_security_inode_create(u64 *ctx)
+{
+	struct ea_note *note;
+	u64 args[4];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 4, ctx);
+	if ((s32)args[3])
+		return 0;
+	note = open__note();
+	if (note) {
+		note->create_dir = args[0];
+		note->create_child = args[1];
+	}
+	return 0;
+}
+
+/* Audit was told of the directory at which the open stands, if it was. */
+static __always_inline void open__tell_parent(u64 walk, u64 name)
+{
+	struct ea_note *note = maps__state(&ea_notes, task__current());
+	u64 directory = 0;
+
+	READ(directory, (struct nameidata *)walk, path.dentry);
+	if (ea_open_prefers_cache && (!note || note->walk != walk || !note->create_dir))
+		return;
+	journal__inode(name, directory, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+}
+
+/*
+ * Something is made or removed in the course of an open: by a filesystem that lies on another one,
+ * or that makes names of its own. Audit was told of the open before.
+ */
+static __always_inline void open__goes_on(u64 dentry)
+{
+	u64 walk = walk__current(), name = 0, at = 0, inode = 0, reached = 0;
+	struct ea_note *note;
+	u32 flags = 0;
+	u16 mode = 0;
+
+	if (!walk)
+		return;
+	READ(flags, (struct nameidata *)walk, flags);
+	READ(at, (struct nameidata *)walk, path.dentry);
+	if (!at || (flags & LOOKUP_PARENT) || !(flags & LOOKUP_OPEN))
+		return;
+	READ(name, (struct nameidata *)walk, name);
+	READ(inode, (struct nameidata *)walk, inode);
+	READ(reached, (struct dentry *)at, d_inode);
+	if (inode != reached)
+		return;
+	READ(mode, (struct inode *)inode, i_mode);
+	if ((mode & S_IFMT) != S_IFDIR) {
+		journal__inode(name, at, EA_LOOKUP_NORMAL, 0);
+		return;
+	}
+	note = maps__state(&ea_notes, task__current());
+	if (!note || note->walk != walk || note->create_dir != inode)
+		return;
+	at = note->create_child;
+	if (at == dentry)
+		return;
+	open__tell_parent(walk, name);
+	journal__child(inode, at, EA_LOOKUP_CREATE, 0);
+}
+
+/*
+ * struct dentry *devpts_pty_new(struct pts_fs_info *, int, void *): an open of ptmx makes a
+ * terminal
+ */
+SEC("fexit/devpts_pty_new")
+int ea_devpts_pty_new(u64 *ctx)
+{
+	u64 args[4], parent = 0, dir = 0, inode = 0;
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 4, ctx);
+	if (walk__is_error(args[3]))
+		return 0;
+	open__goes_on(0);
+	READ(parent, (struct dentry *)args[3], d_parent);
+	READ(dir, (struct dentry *)parent, d_inode);
+	READ(inode, (struct dentry *)args[3], d_inode);
+	return journal__child(dir, args[3], EA_LOOKUP_CREATE, inode);
+}
+
+/* ---- links that are not followed --------------------------------------------------------- */
+
+/*
+ * void audit_log_path_denied(int type, const char *operation): may_follow_link has told audit of
+ * the link just before.
+ */
+SEC("fentry/audit_log_path_denied")
+int ea_link_denied(u64 *ctx)
+{
+	u64 args[2], walk, name = 0, stack = 0, link = 0;
+	u32 flags = 0;
+	char first = 0;
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 2, ctx);
+	walk = walk__current();
+	/* "follow_link"; other operations are refused where nothing is told */
+	if (bpf_probe_read_kernel(&first, 1, (void *)args[1]) || first != 'f' || !walk)
+		return 0;
+	READ(name, (struct nameidata *)walk, name);
+	READ(flags, (struct nameidata *)walk, flags);
+	if (!(flags & LOOKUP_PARENT) && (flags & LOOKUP_CREATE))
+		open__tell_parent(walk, name);
+	READ(stack, (struct nameidata *)walk, stack);
+	READ(link, (struct saved *)stack, link.dentry);
+	return journal__inode(name, link, EA_LOOKUP_NORMAL, 0);
+}
+
+/* ---- the end of an open ------------------------------------------------------------------ */
+
+/*
+ * The directory in which the last component was looked up, of a file that was there. The file's
+ * own, but where a filesystem is mounted on it, or a link of /proc leads elsewhere.
+ */
+static __always_inline u64 open__directory(u64 walk, u64 dentry, u64 mnt)
+{
+	u64 hash_len = 0, hash = 0, root = 0, parent = 0;
+
+	READ(hash_len, (struct nameidata *)walk, last.hash_len);
+	READ(hash, (struct dentry___walk *)dentry, d_name.hash_len);
+	if (hash != hash_len && mnt) {
+		READ(root, (struct vfsmount *)mnt, mnt_root);
+		if (root == dentry) {
+			READ(dentry, (struct mount *)path__mount(mnt), mnt_mountpoint);
+			READ(hash, (struct dentry___walk *)dentry, d_name.hash_len);
+		}
+	}
+	if (hash != hash_len) {
+		READ(dentry, (struct nameidata *)walk, stack);
+		READ(dentry, (struct saved *)dentry, link.dentry);
+		READ(hash, (struct dentry___walk *)dentry, d_name.hash_len);
+		if (hash != hash_len)
+			return 0;
+	}
+	READ(parent, (struct dentry *)dentry, d_parent);
+	return parent;
+}
+
+/* Takes the open's note. */
+static __always_inline struct ea_note *open__take(u64 walk)
+{
+	struct ea_note *note = maps__state(&ea_notes, task__current());
+
+	if (!note || note->walk != walk)
+		return NULL;
+	note->walk = 0;
+	return note;
+}
+
+/* 1: the open has made a file in this directory, at which the walk stands. */
+static __always_inline int open__made(u64 walk, u64 inode)
+{
+	struct ea_note *note = maps__state(&ea_notes, task__current());
+
+	return note && note->walk == walk && note->create_dir == inode;
+}
+
+/* Audit was told of the directory of a file that was there; since 6.12 the hooks above know. */
+static __always_inline void open__told(u64 walk, u64 name, u64 dentry, u64 mnt)
+{
+	u64 directory;
+
+	if (ea_open_prefers_cache)
+		return;
+	directory = open__directory(walk, dentry, mnt);
+	if (directory)
+		journal__inode(name, directory, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+}
+
+/* An open with O_CREAT that has succeeded. */
+__noinline int open__created(u64 walk, u64 name, u64 file)
+{
+	u64 dentry = 0, parent = 0, dir = 0, inode = 0, mnt = 0;
+	struct ea_note *note;
+	u32 mode = 0;
+	int type = 0;
+
+	READ(dentry, (struct file *)file, f_path.dentry);
+	READ(mode, (struct file *)file, f_mode);
+	if (mode & FMODE_CREATED) {
+		note = open__take(walk);
+		READ(parent, (struct dentry *)dentry, d_parent);
+		READ(dir, (struct dentry *)parent, d_inode);
+		READ(inode, (struct dentry *)dentry, d_inode);
+		if (!note || note->told_dir != parent)
+			journal__inode(name, parent, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+		return journal__child(dir, dentry, EA_LOOKUP_CREATE, inode);
+	}
+	READ(mnt, (struct file *)file, f_path.mnt);
+	READ(type, (struct nameidata *)walk, last_type);
+	if (type == LAST_NORM)
+		open__told(walk, name, dentry, mnt);
+	return journal__inode(name, dentry, EA_LOOKUP_NORMAL, 0);
+}
+
+/* 1: the name is that of the root: slashes, or nothing where a root was given. */
+static __always_inline int open__of_root(u64 name)
+{
+	char text[16];
+	u64 from = 0;
+
+	READ(from, (struct filename *)name, name);
+	if (bpf_probe_read_kernel_str(text, sizeof(text), (void *)from) < 0)
+		return 0;
+	for (u32 i = 0; i < sizeof(text) && text[i]; i++)
+		if (text[i] != '/')
+			return 0;
+	return 1;
+}
+
+/*
+ * A walk that came to no last component, or did not get past it. 1: it was a name of the root, and
+ * the inode reached last is what was to be opened; 0: that inode is the directory.
+ */
+static __always_inline int open__at_root(u64 name, u64 inode, u32 open_flag, s32 error)
+{
+	u16 mode = 0;
+
+	READ(mode, (struct inode *)inode, i_mode);
+	if ((mode & S_IFMT) != S_IFDIR || error == -EEXIST)
+		return 1;
+	/* what is found is a directory, which is refused otherwise than a name is looked up */
+	if (!(open_flag & O_CREAT))
+		return error == -EISDIR || (error != -ENOENT && open__of_root(name));
+	return error == -EISDIR && open__of_root(name);
+}
+
+/* What an open that failed had told audit when it was at its last component; `inode`: its
+ * directory. */
+static __always_inline int open__refused(u64 walk, u64 name, u64 inode, s32 error)
+{
+	struct ea_note *note = open__take(walk);
+	u64 directory, operations = 0, atomic = 0, child, made = 0;
+	u32 flags = 0;
+
+	READ(flags, (struct inode___walk *)inode, i_flags);
+	/* `.` and `..` that a scope forbids; and what is refused before it is looked up */
+	if (error == -EXDEV || error == -EAGAIN ||
+	    (ea_open_prefers_cache && (error == -EISDIR || (flags & S_DEAD))))
+		return journal__name(name);
+	directory = walk__alias(inode, 0);
+	if (!note || note->told_dir != directory)
+		journal__inode(name, directory, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+	/* errors of lookups, which come in between */
+	if (!note || note->create_dir != inode || error == -ENAMETOOLONG || error == -ENOENT)
+		return 0;
+	READ(operations, (struct inode___walk *)inode, i_op);
+	READ(atomic, (struct inode_operations *)operations, atomic_open);
+	if (atomic)
+		return 0;
+	child = note->create_child;
+	READ(made, (struct dentry *)child, d_inode);
+	return journal__child(inode, child, EA_LOOKUP_CREATE, made);
+}
+
+/*
+ * link_path_walk marks the walk until it is past the directories: with LOOKUP_PARENT and, until
+ * there is a component, with LAST_ROOT. Given the error of what came after it (open_last_lookups),
+ * it sets both marks once more.
+ */
+__noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
+{
+	u64 inode = 0, hash_len = 0, dentry;
+	s32 error = (s32)result;
+	u32 flags = 0;
+	int type = 0;
+
+	READ(flags, (struct nameidata *)walk, flags);
+	READ(type, (struct nameidata *)walk, last_type);
+	READ(inode, (struct nameidata *)walk, inode);
+	if (open_flag & (O_PATH | __O_TMPFILE))
+		return journal__name(name);
+	if (flags & LOOKUP_PARENT) {
+		if (type != LAST_ROOT)
+			return journal__name(name);
+		if (!(flags & LOOKUP_OPEN)) {
+			/* not begun, or the last component could not be stepped on */
+			if (!(open_flag & O_CREAT) || error == -EBADF || error == -ENOTDIR)
+				return journal__name(name);
+			if (!ea_open_prefers_cache)
+				return open__refused(walk, name, inode, error);
+			open__told(walk, name, 0, 0);
+			return journal__name(name);
+		}
+		if (!open__at_root(name, inode, open_flag, error))
+			return open_flag & O_CREAT ? open__refused(walk, name, inode, error)
+						   : journal__name(name);
+	} else if (error == -EXDEV) {
+		return journal__name(name);
+	}
+	READ(hash_len, (struct nameidata *)walk, last.hash_len);
+	dentry = walk__alias(inode, hash_len);
+	if ((open_flag & O_CREAT) && type == LAST_NORM) {
+		/* made, and refused all the same */
+		if (open__made(walk, inode))
+			return open__refused(walk, name, inode, error);
+		open__told(walk, name, dentry, 0);
+	}
+	return journal__inode(name, dentry, EA_LOOKUP_NORMAL, 0);
+}
+
+/*
+ * struct file *path_openat(struct nameidata *, const struct open_flags *, unsigned flags). A walk
+ * that is tried anew (first without locks, then with them, then without trust in the cache) tells
+ * nothing yet.
+ */
+SEC("fexit/path_openat")
+int ea_path_openat(u64 *ctx)
+{
+	u64 args[4], name = 0, dentry = 0;
+	u32 open_flag = 0;
+
+	if (ea_walk_numbers && !walk__wanted())
+		return 0;
+	walk__arguments(args, 4, ctx);
+	if (!ea_walk_numbers)
+		walk__learn(args[1]);
+	READ(open_flag, (struct open_flags *)args[1], open_flag);
+	READ(name, (struct nameidata *)args[0], name);
+	if (walk__is_error(args[3])) {
+		if ((s32)args[3] == -ECHILD ||
+		    ((s32)args[3] == -ESTALE && !(args[2] & LOOKUP_REVAL)))
+			return 0;
+		return open__failed(args[0], name, open_flag, args[3]);
+	}
+	if (open_flag & O_CREAT)
+		return open__created(args[0], name, args[3]);
+	READ(dentry, (struct file *)args[3], f_path.dentry);
+	return journal__inode(name, dentry, EA_LOOKUP_NORMAL, 0);
+}
+
+#endif

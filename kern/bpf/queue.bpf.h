@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The names of POSIX message queues: ipc/mqueue.c looks them up by itself. */
+#ifndef EA_QUEUE_H
+#define EA_QUEUE_H
+
+#define MQUEUE_MAGIC    0x19800202
+#define MQ_PRIO_MAX     32768
+#define NR_MQ_OPEN      240
+#define NR_MQ_UNLINK    241
+#define NR_MQ_OPEN_32   277
+#define NR_MQ_UNLINK_32 278
+
+/* 1: mq_open, 2: mq_unlink, 0: neither. */
+static __always_inline u32 queue__call(void)
+{
+	struct task_struct *task = task__current();
+	struct pt_regs *regs = task__regs(task);
+	u32 arch_index = task__arch_index(task);
+	u64 nr = GET(regs, orig_ax);
+
+	if (nr == (arch_index ? NR_MQ_OPEN_32 : NR_MQ_OPEN))
+		return 1;
+	return nr == (arch_index ? NR_MQ_UNLINK_32 : NR_MQ_UNLINK) ? 2 : 0;
+}
+
+/* struct filename *getname(const char *), since 7.0 getname_flags(const char *, int) */
+static __always_inline int queue__name(u64 name)
+{
+	struct ea_note *note;
+
+	if (walk__is_error(name) || !queue__call())
+		return 0;
+	note = maps__state_or_new(&ea_notes, task__current());
+	if (note)
+		note->name = name;
+	return journal__name(name);
+}
+
+SEC("fexit/getname")
+int ea_queue_getname(u64 *ctx)
+{
+	u64 args[2];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 2, ctx);
+	return queue__name(args[1]);
+}
+
+SEC("fexit/getname_flags")
+int ea_queue_getname_flags(u64 *ctx)
+{
+	u64 args[3];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 3, ctx);
+	return queue__name(args[2]);
+}
+
+/* The queue's dentry has been looked up in its directory. */
+static __always_inline int queue__found(u64 directory, u64 dentry)
+{
+	u32 call = queue__call();
+	struct task_struct *task = task__current();
+	struct ea_note *note;
+	u64 args[4], inode = 0;
+
+	if (!call)
+		return 0;
+	note = maps__state(&ea_notes, task);
+	if (!note || !note->name)
+		return 0;
+	if (call == 2)
+		return journal__inode(note->name, directory, EA_LOOKUP_PARENT,
+				      EA_LOOKUP_HIDDEN | EA_SLOT_KEEP);
+	if (walk__is_error(dentry))
+		return 0;
+	READ(inode, (struct dentry *)dentry, d_inode);
+	if (inode)
+		return journal__inode(note->name, dentry, EA_LOOKUP_NORMAL, 0);
+	task__args(task__regs(task), task__arch_index(task), args);
+	if (!(args[1] & O_CREAT))
+		return 0;
+	return journal__inode(note->name, directory, EA_LOOKUP_PARENT,
+			      EA_LOOKUP_HIDDEN | EA_SLOT_KEEP);
+}
+
+/* struct dentry *lookup_one_len(const char *, struct dentry *base, int), up to 6.16 */
+SEC("fexit/lookup_one_len")
+int ea_queue_lookup(u64 *ctx)
+{
+	u64 args[4];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 4, ctx);
+	return queue__found(args[1], args[3]);
+}
+
+/* struct dentry *start_creating_noperm(struct dentry *parent, struct qstr *), start_removing_noperm
+ */
+static __always_inline int queue__start(u64 *ctx)
+{
+	u64 args[3];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 3, ctx);
+	return queue__found(args[0], args[2]);
+}
+
+SEC("fexit/start_creating_noperm")
+int ea_queue_creating(u64 *ctx)
+{
+	return queue__start(ctx);
+}
+
+SEC("fexit/start_removing_noperm")
+int ea_queue_removing(u64 *ctx)
+{
+	return queue__start(ctx);
+}
+
+/* audit_file of mq_timedsend and mq_timedreceive, for a descriptor of a queue. */
+static __always_inline int queue__file(u32 descriptor)
+{
+	u64 file = task__file(task__current(), descriptor), inode = 0, sb = 0;
+	unsigned long magic = 0;
+	u16 mode = 0;
+
+	if (!file)
+		return 0;
+	READ(inode, (struct file *)file, f_inode);
+	READ(mode, (struct inode *)inode, i_mode);
+	READ(sb, (struct inode *)inode, i_sb);
+	READ(magic, (struct super_block *)sb, s_magic);
+	return magic == MQUEUE_MAGIC && (mode & S_IFMT) == S_IFREG ? journal__file(file) : 0;
+}
+
+/* do_mq_timedsend(mqd_t, const char *, size_t, unsigned int priority, ...) */
+SEC("fentry/do_mq_timedsend")
+int ea_queue_send(u64 *ctx)
+{
+	u64 args[4];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 4, ctx);
+	return (u32)args[3] < MQ_PRIO_MAX ? queue__file((u32)args[0]) : 0;
+}
+
+/* do_mq_timedreceive(mqd_t, ...) */
+SEC("fentry/do_mq_timedreceive")
+int ea_queue_receive(u64 *ctx)
+{
+	u64 descriptor;
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(&descriptor, 1, ctx);
+	return queue__file((u32)descriptor);
+}
+
+#endif
