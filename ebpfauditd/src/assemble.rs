@@ -13,6 +13,7 @@ use crate::files::Files;
 use crate::label::Labels;
 use crate::lower::is_excluded;
 use crate::proctitle::title;
+use crate::release::Release;
 use crate::special::Special;
 use crate::text::{field, hex, signed, until_nul, word};
 
@@ -30,12 +31,13 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    /// An assembler for events of this machine, whose kernel keeps its names by `algorithm`.
-    pub fn new(algorithm: Algorithm) -> Self {
+    /// An assembler for events of this machine, which runs kernel `release`.
+    pub fn new(release: Release) -> Self {
+        let algorithm = Algorithm::of(release);
         Self {
             algorithm,
             files: Files::new(),
-            special: Special::new(),
+            special: Special::new(release),
             rise: CapabilityRise::new(),
             labels: Labels::of_this_machine(),
         }
@@ -88,9 +90,11 @@ impl Assembler {
         entries::replay(&captured.lookups().take(count), self.algorithm, &hidden)
     }
 
-    /// Records that the kernel logs before the event's own: denied links and operations of `io_uring`.
-    fn logged_meanwhile(&self, captured: &Captured<'_>, generation: &Generation, event: &mut Event) {
+    /// Records that the kernel logs before the event's own: denied links, operations of `io_uring`, and in old kernels what was
+    /// done to the clock.
+    fn logged_meanwhile(&mut self, captured: &Captured<'_>, generation: &Generation, event: &mut Event) {
         let head = captured.head;
+        self.special.write_at_once(captured, event);
         for (kind, flags, body) in items(captured.items) {
             match kind {
                 ItemKind::Anomaly => {
@@ -114,7 +118,7 @@ impl Assembler {
                         && !is_excluded(head.excluded, Record::Uringop)
                     {
                         let names = self.entries(captured, generation, operation.lookups as usize).len();
-                        uring_operation(head, &operation, generation, names, event);
+                        self.uring_operation(captured, &operation, generation, names, event);
                     }
                 }
                 _ => {}
@@ -132,7 +136,7 @@ impl Assembler {
             .find(|(kind, ..)| *kind == ItemKind::Uringop)
             .and_then(|(.., body)| abi::Uringop::read_from_bytes(body).ok());
         if let Some(operation) = operation {
-            uring_operation(captured.head, &operation, generation, names, event);
+            self.uring_operation(captured, &operation, generation, names, event);
         }
     }
 
@@ -185,6 +189,38 @@ impl Assembler {
             word(out, "(null)");
         }
         self.labels.write(out, " subj=", profiles(captured, ItemKind::Subject));
+    }
+
+    /// `audit_log_uring`
+    fn uring_operation(
+        &self,
+        captured: &Captured<'_>,
+        operation: &abi::Uringop,
+        generation: &Generation,
+        names: usize,
+        event: &mut Event,
+    ) {
+        let head = captured.head;
+        event.begin(MessageType::URINGOP);
+        let out = event.body_mut();
+        word(out, "uring_op=");
+        signed(out, i64::from(operation.op));
+        if operation.has_exit != 0 {
+            outcome(out, operation.success, operation.exit);
+        }
+        field(out, "items", names as u32);
+        field(out, "ppid", head.ppid);
+        field(out, "pid", head.pid);
+        field(out, "uid", operation.uid);
+        field(out, "gid", operation.gid);
+        field(out, "euid", operation.euid);
+        field(out, "suid", operation.suid);
+        field(out, "fsuid", operation.fsuid);
+        field(out, "egid", operation.egid);
+        field(out, "sgid", operation.sgid);
+        field(out, "fsgid", operation.fsgid);
+        self.labels.write(out, " subj=", profiles(captured, ItemKind::Subject));
+        key(out, generation, operation.rule);
     }
 
     /// What follows SYSCALL up to CWD; `inodes`: those of the event's names.
@@ -275,35 +311,6 @@ fn key(out: &mut Vec<u8>, generation: &Generation, rule: u32) {
         Some(key) => quote::untrusted(out, key),
         None => word(out, "(null)"),
     }
-}
-
-/// `audit_log_uring`
-fn uring_operation(
-    head: &abi::Event,
-    operation: &abi::Uringop,
-    generation: &Generation,
-    names: usize,
-    event: &mut Event,
-) {
-    event.begin(MessageType::URINGOP);
-    let out = event.body_mut();
-    word(out, "uring_op=");
-    signed(out, i64::from(operation.op));
-    if operation.has_exit != 0 {
-        outcome(out, operation.success, operation.exit);
-    }
-    field(out, "items", names as u32);
-    field(out, "ppid", head.ppid);
-    field(out, "pid", head.pid);
-    field(out, "uid", operation.uid);
-    field(out, "gid", operation.gid);
-    field(out, "euid", operation.euid);
-    field(out, "suid", operation.suid);
-    field(out, "fsuid", operation.fsuid);
-    field(out, "egid", operation.egid);
-    field(out, "sgid", operation.sgid);
-    field(out, "fsgid", operation.fsgid);
-    key(out, generation, operation.rule);
 }
 
 /// The records that end an event.

@@ -10,7 +10,8 @@ use zerocopy::FromBytes;
 
 use crate::assemble::Assembler;
 use crate::engine::ebpf::{Generation, Generations};
-use crate::entries::{Algorithm, Lookup};
+use crate::entries::Lookup;
+use crate::release::Release;
 
 /// Names that an event of the tracepoint engine can have: a script, its interpreter, the loader; and one to spare.
 pub const NAMES: usize = 4;
@@ -161,7 +162,8 @@ impl<'a> Captured<'a> {
                 | ItemKind::Anomaly
                 | ItemKind::Subject
                 | ItemKind::Object
-                | ItemKind::Uringop => {}
+                | ItemKind::Uringop
+                | ItemKind::Injoffset => {}
             }
         }
         if let Some(arguments) = arguments {
@@ -206,7 +208,7 @@ impl Decoder {
     /// A decoder that finds keys in `generations`.
     pub fn new(generations: Arc<Generations>) -> Self {
         let mut decoder = Self {
-            assembler: Assembler::new(Algorithm::running()),
+            assembler: Assembler::new(Release::running()),
             generations,
             current: (0, Arc::new(Generation::default())),
             waiting: Vec::new(),

@@ -4,6 +4,7 @@
 use kern::abi::{self, LookupOp};
 
 use crate::names::{NameType, parent_len};
+use crate::release::Release;
 
 /// In what the kernels' versions of the algorithm differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,17 +16,9 @@ pub struct Algorithm {
 }
 
 impl Algorithm {
-    /// That of a kernel's release, as `uname -r` prints it. A release that says nothing is taken for a new one.
-    pub fn of_release(release: &str) -> Self {
-        let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().ok());
-        let version = (numbers.next().flatten().unwrap_or(u32::MAX), numbers.next().flatten().unwrap_or(0));
-        Self { ends_trimmed: version >= (6, 14), one_pass: version >= (6, 19) }
-    }
-
-    /// That of the running kernel.
-    pub fn running() -> Self {
-        let uname = nix::sys::utsname::uname();
-        Self::of_release(&uname.map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default())
+    /// That of a kernel.
+    pub fn of(release: Release) -> Self {
+        Self { ends_trimmed: release >= Release(6, 14), one_pass: release >= Release(6, 19) }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod plan;
 pub mod privilege;
 pub mod proctitle;
 pub mod recorder;
+pub mod release;
 pub mod rules_file;
 pub mod ruleset;
 pub mod serial;

@@ -9,6 +9,7 @@ use zerocopy::FromBytes;
 use crate::decode::{Captured, items};
 use crate::execve;
 use crate::lower::is_excluded;
+use crate::release::Release;
 use crate::text::{capabilities, decimal, field, hex, octal, signed, word};
 
 /// What each of [`abi::Adjtime`]'s values is called.
@@ -18,12 +19,27 @@ const ADJUSTED: [&str; abi::NTP_VALUES] = ["offset", "freq", "status", "tai", "t
 #[derive(Debug)]
 pub struct Special {
     clock: Option<i64>,
+    /// What was done to the clock is logged when it is done (before 5.18), not with the event.
+    clock_at_once: bool,
 }
 
 impl Special {
-    /// For a clock that stands as it does now.
-    pub fn new() -> Self {
-        Self { clock: tai_offset() }
+    /// For a clock that stands as it does now, in kernel `release`.
+    pub fn new(release: Release) -> Self {
+        Self { clock: tai_offset(), clock_at_once: release < Release(5, 18) }
+    }
+
+    /// Records that the kernel logs while the syscall runs.
+    pub fn write_at_once(&mut self, captured: &Captured<'_>, event: &mut Event) {
+        if !self.clock_at_once {
+            return;
+        }
+        // adjtimex moves the clock before it looks at anything else
+        for wanted in [ItemKind::Clock, ItemKind::Injoffset, ItemKind::Adjtime] {
+            for (_, _, body) in items(captured.items).filter(|(kind, ..)| *kind == wanted) {
+                self.write_one(wanted, captured, body, event);
+            }
+        }
     }
 
     /// The special records of an event, and `FD_PAIR`, which follows them.
@@ -38,19 +54,8 @@ impl Special {
         for (kind, _, body) in items(captured.items) {
             match kind {
                 ItemKind::FdPair => pair = <[i32; 2]>::read_from_bytes(body).ok(),
-                ItemKind::Clock => {
-                    if let Ok(after) = i64::read_from_bytes(body) {
-                        self.injected(after, excluded, event);
-                    }
-                }
-                _ => {
-                    if let Some(record) = record_of(kind)
-                        && !is_excluded(excluded, record)
-                    {
-                        // an item that is not whole tells nothing
-                        let _ = write_item(kind, captured, body, event);
-                    }
-                }
+                ItemKind::Clock | ItemKind::Injoffset | ItemKind::Adjtime if self.clock_at_once => {}
+                _ => self.write_one(kind, captured, body, event),
             }
         }
         if let Some([first, second]) = pair
@@ -65,6 +70,20 @@ impl Special {
         }
     }
 
+    fn write_one(&mut self, kind: ItemKind, captured: &Captured<'_>, body: &[u8], event: &mut Event) {
+        let excluded = captured.head.excluded;
+        if kind == ItemKind::Clock {
+            if let Ok(after) = i64::read_from_bytes(body) {
+                self.injected(after, excluded, event);
+            }
+        } else if let Some(record) = record_of(kind)
+            && !is_excluded(excluded, record)
+        {
+            // an item that is not whole tells nothing
+            let _ = write_item(kind, captured, body, event);
+        }
+    }
+
     /// `TIME_INJOFFSET`: how far the clock was moved, from what it stood at before.
     fn injected(&mut self, after: i64, excluded: u32, event: &mut Event) {
         /// Smaller steps are the reading's own error: the two clocks are read one after the other.
@@ -73,21 +92,9 @@ impl Special {
         let Some(delta) = before.map(|before| after - before).filter(|delta| delta.abs() > NOISE) else {
             return;
         };
-        if is_excluded(excluded, Record::TimeInjoffset) {
-            return;
+        if !is_excluded(excluded, Record::TimeInjoffset) {
+            moved(delta.div_euclid(1_000_000_000), delta.rem_euclid(1_000_000_000), event);
         }
-        event.begin(MessageType::TIME_INJOFFSET);
-        let out = event.body_mut();
-        word(out, "sec=");
-        signed(out, delta.div_euclid(1_000_000_000));
-        word(out, " nsec=");
-        signed(out, delta.rem_euclid(1_000_000_000));
-    }
-}
-
-impl Default for Special {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -105,6 +112,7 @@ const fn record_of(kind: ItemKind) -> Option<Record> {
         ItemKind::MqGetsetattr => Record::MqGetsetattr,
         ItemKind::Socketcall => Record::Socketcall,
         ItemKind::Adjtime => Record::TimeAdjntpval,
+        ItemKind::Injoffset => Record::TimeInjoffset,
         _ => return None,
     })
 }
@@ -213,6 +221,10 @@ fn write_item(kind: ItemKind, captured: &Captured<'_>, body: &[u8], event: &mut 
                 }
             }
         }
+        ItemKind::Injoffset => {
+            let [seconds, nanoseconds] = <[i64; 2]>::read_from_bytes(body).ok()?;
+            moved(seconds, nanoseconds, event);
+        }
         _ => {}
     }
     Some(())
@@ -238,6 +250,16 @@ fn ipc(ipc: &abi::Ipc, excluded: u32, event: &mut Event) {
     field(out, "ogid", ipc.perm_gid);
     word(out, " mode=");
     octal(out, u64::from(ipc.perm_mode as u16));
+}
+
+/// `TIME_INJOFFSET`
+fn moved(seconds: i64, nanoseconds: i64, event: &mut Event) {
+    event.begin(MessageType::TIME_INJOFFSET);
+    let out = event.body_mut();
+    word(out, "sec=");
+    signed(out, seconds);
+    word(out, " nsec=");
+    signed(out, nanoseconds);
 }
 
 fn queue(out: &mut Vec<u8>, attributes: &abi::MqAttr) {

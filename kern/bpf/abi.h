@@ -199,8 +199,9 @@ enum ea_item_type {
 	EA_ITEM_ADJTIME = 36,       /* struct ea_adjtime */
 	EA_ITEM_ANOMALY = 37,       /* text: the operation; flags: EA_ANOMALY_* */
 	EA_ITEM_SUBJECT = 20,       /* struct ea_profile and its name: one of the task's label */
-	EA_ITEM_OBJECT = 21,  /* struct ea_profile: one of the label of the target before it */
-	EA_ITEM_URINGOP = 38, /* struct ea_uringop; before the lookups of its operation */
+	EA_ITEM_OBJECT = 21,    /* struct ea_profile: one of the label of the target before it */
+	EA_ITEM_URINGOP = 38,   /* struct ea_uringop; before the lookups of its operation */
+	EA_ITEM_INJOFFSET = 39, /* two s64: seconds and nanoseconds that the clock was moved by */
 };
 
 /* flags of anomalies */
@@ -440,6 +441,11 @@ enum ea_family {
 	EA_FAMILY_EXECVEAT = 25, /* as EXEC, name in a1 */
 	EA_FAMILY_BIND = 26,     /* as ADDRESS_IN, creates a name for AF_UNIX */
 	EA_FAMILY_URING = 27, /* an io_uring operation outside of a syscall: URINGOP, no SYSCALL */
+	EA_FAMILY_IPC = 28,
+	EA_FAMILY_QUEUE = 29,
+	EA_FAMILY_ADJTIME = 30,
+	EA_FAMILY_INIT_MODULE = 31,
+	EA_FAMILY_SOCKETCALL = 32, /* call in a0, its arguments at a1 */
 };
 
 /* Bits of ea_event.access: AUDIT_PERM_* */

@@ -15,6 +15,13 @@
 #include "process.bpf.h"
 #include "exec.bpf.h"
 #include "net.bpf.h"
+#include "special.h"
+#include "ipc.bpf.h"
+#include "message.bpf.h"
+#include "clock.bpf.h"
+#include "module.bpf.h"
+#include "denied.bpf.h"
+#include "socketcall.h"
 #include "syscall.bpf.h"
 #include "probe.bpf.h"
 

@@ -333,6 +333,7 @@ struct unix_sock {
 #define EBADF                 9
 #define ENOTSOCK              88
 #define EPERM                 1
+#define EACCES                13
 #define EINVAL                22
 #define ESRCH                 3
 #define MAX_ERRNO             4095

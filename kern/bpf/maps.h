@@ -94,6 +94,44 @@ struct {
 	EA_TASK_MAP(struct ea_task, EA_TASKS);
 } ea_tasks SEC(".maps");
 
+/* ---- what inner hooks leave for a record of its own kind (special.h, denied.bpf.h) ------- */
+
+/* The largest special record's facts: struct ea_adjtime. */
+#define EA_SPECIAL_MAX 96
+
+struct ea_special {
+	u64 args[2]; /* whose it is: the syscall's registers and number */
+	u32 nr;
+	u32 arch_index;
+	u32 type; /* EA_ITEM_*, 0: nothing was left */
+	u32 len;
+	u64 bytes[EA_SPECIAL_MAX / 8];
+	/* how far adjtimex moved the clock; EA_ITEM_INJOFFSET */
+	s64 moved[2];
+	u32 has_moved;
+	u32 pad;
+};
+
+/* Tasks that are within such a syscall at one time. */
+struct {
+	EA_TASK_MAP(struct ea_special, 4096);
+} ea_specials SEC(".maps");
+
+#define EA_OPERATION_MAX 32
+
+struct ea_denied {
+	u64 args[2]; /* whose it is: the syscall's registers and number */
+	u32 nr;
+	u32 arch_index;
+	u32 kind; /* EA_ANOMALY_*, 0: none */
+	u32 len;
+	char operation[EA_OPERATION_MAX];
+};
+
+struct {
+	EA_TASK_MAP(struct ea_denied, 256);
+} ea_denials SEC(".maps");
+
 #ifdef EA_LEGACY
 /* The largest value of a task map. */
 #define EA_TASK_VALUE_MAX EA_TEXT_LONG

@@ -49,6 +49,8 @@ int ea_forget(u64 *ctx)
 	maps__forget(&ea_tasks, task__current());
 	maps__forget(&ea_journals, task__current());
 	maps__forget(&ea_texts, task__current());
+	maps__forget(&ea_specials, task__current());
+	maps__forget(&ea_denials, task__current());
 	return 0;
 }
 #endif

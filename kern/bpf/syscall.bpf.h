@@ -126,6 +126,15 @@ __noinline int syscall__emit_family(u32 which)
 				emit__end(frame, (u32)length - 1);
 		}
 		return 0;
+	case EA_FAMILY_IPC:
+	case EA_FAMILY_QUEUE:
+	case EA_FAMILY_ADJTIME:
+	case EA_FAMILY_INIT_MODULE:
+		special__emit(which, head->arch == AUDIT_ARCH_I386);
+		return 0;
+	case EA_FAMILY_SOCKETCALL:
+		socketcall__emit(which);
+		return 0;
 	case EA_FAMILY_SETTIME:
 		if (!head->success || !ea_has_tai)
 			return 0;
@@ -433,6 +442,8 @@ judge:
 	} else {
 		names = syscall__emit_family(EA_FRAME_SYSCALL);
 	}
+	if (denied__may_be(head->exit))
+		denied__emit(EA_FRAME_SYSCALL, head->arch == AUDIT_ARCH_I386);
 	if (frame->journal)
 		names = journal && journal__emit(EA_FRAME_SYSCALL, journal);
 	if (names)
@@ -447,6 +458,10 @@ judge:
 done:
 	if (journal)
 		journal__end(journal);
+	if (family >= EA_FAMILY_IPC && family <= EA_FAMILY_INIT_MODULE)
+		special__end(task);
+	if (denied__may_be(head->exit))
+		denied__end(task);
 	if (state)
 		maps__task_done(task, state);
 	return 0;

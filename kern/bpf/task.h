@@ -152,9 +152,34 @@ static __always_inline struct task_struct *task__of_pid(u64 pid)
 }
 
 /*
- * find_task_by_vpid: the pid namespace's idr is an xarray. An entry whose low bits are 10 is a node
- * (include/linux/xarray.h xa_to_node).
+ * idr_find: an idr is an xarray. An entry whose low bits are 10 is a node (include/linux/xarray.h
+ * xa_to_node). `entry` is the xarray's head.
  */
+static __always_inline u64 task__idr_find(u64 entry, u32 id)
+{
+	for (int i = 0; i < EA_XARRAY_DEPTH + 1; i++) {
+		struct xa_node *node;
+		u8 shift = 0;
+		u64 slot;
+
+		if ((entry & 3) != 2 || entry <= 4096)
+			break;
+		node = (struct xa_node *)(entry - 2);
+		READ(shift, node, shift);
+		if (shift > 32)
+			return 0;
+		/* more than the tree holds at its top */
+		if (i == 0 && shift < 26 && (id >> shift) >= 64)
+			return 0;
+		slot = (id >> shift) & 63;
+		bpf_probe_read_kernel(&entry, sizeof(entry),
+				      (void *)node + field_offset(struct xa_node, slots) +
+					  slot * 8);
+	}
+	return entry & 3 ? 0 : entry;
+}
+
+/* find_task_by_vpid */
 static __always_inline struct task_struct *task__by_vpid(struct task_struct *current, u32 id)
 {
 	struct pid *self = GET(current, thread_pid);
@@ -173,28 +198,8 @@ static __always_inline struct task_struct *task__by_vpid(struct task_struct *cur
 	if (!ns)
 		return NULL;
 	READ(entry, ns, idr.idr_rt.xa_head);
-	for (int i = 0; i < EA_XARRAY_DEPTH + 1; i++) {
-		struct xa_node *node;
-		u8 shift = 0;
-		u64 slot;
-
-		if ((entry & 3) != 2 || entry <= 4096)
-			break;
-		node = (struct xa_node *)(entry - 2);
-		READ(shift, node, shift);
-		if (shift > 32)
-			return NULL;
-		/* more than the tree holds at its top */
-		if (i == 0 && shift < 26 && (id >> shift) >= 64)
-			return NULL;
-		slot = (id >> shift) & 63;
-		bpf_probe_read_kernel(&entry, sizeof(entry),
-				      (void *)node + field_offset(struct xa_node, slots) +
-					  slot * 8);
-	}
-	if (!entry || (entry & 3))
-		return NULL;
-	return task__of_pid(entry);
+	entry = task__idr_find(entry, id);
+	return entry ? task__of_pid(entry) : NULL;
 }
 
 /* The open file behind a descriptor; 0: none. */

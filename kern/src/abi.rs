@@ -163,6 +163,7 @@ numbered! {
         Adjtime = 36,
         Anomaly = 37,
         Uringop = 38,
+        Injoffset = 39,
     }
 }
 
@@ -242,6 +243,11 @@ numbered! {
         Execveat = 25,
         Bind = 26,
         Uring = 27,
+        Ipc = 28,
+        Queue = 29,
+        Adjtime = 30,
+        InitModule = 31,
+        Socketcall = 32,
     }
 }
 

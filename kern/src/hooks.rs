@@ -24,6 +24,16 @@ pub enum Hook {
     ProcessExit,
     /// A signal's way to its target.
     SignalGenerate,
+    /// System V IPC objects that a syscall is about.
+    Ipc,
+    /// What POSIX message queues are asked for.
+    Queue,
+    /// What adjtimex does to the clock.
+    Adjtime,
+    /// The name of a module that is being loaded.
+    LoadModule,
+    /// Links and creations that `fs.protected_*` forbids.
+    PathDenied,
     /// A task's death, for the legacy object: state kept by the task's address must not outlive it.
     Forget,
 }
@@ -69,13 +79,14 @@ const fn exit(program: &'static str, target: &'static str) -> Place {
     Place { program, kind: HookKind::Fexit, target }
 }
 
+const ADJTIME: Place = entry("ea_do_adjtimex", "do_adjtimex");
 const EXIT: Place = entry("ea_exit_thread", "__x64_sys_exit");
 const EXIT_GROUP: Place = entry("ea_exit_group", "__x64_sys_exit_group");
 const EXIT_32: Place = entry("ea_exit_thread_32", "__ia32_sys_exit");
 const EXIT_GROUP_32: Place = entry("ea_exit_group_32", "__ia32_sys_exit_group");
 
 /// Every hook that a rule can need. A test compares it with the programs of the objects.
-pub const HOOKS: [HookInfo; 5] = [
+pub const HOOKS: [HookInfo; 10] = [
     HookInfo {
         hook: Hook::SyscallExit,
         ways: &[&[tracepoint("ea_sys_exit", "sys_exit")]],
@@ -108,6 +119,46 @@ pub const HOOKS: [HookInfo; 5] = [
         hook: Hook::SignalGenerate,
         ways: &[&[tracepoint("ea_signal", "signal_generate")]],
         purpose: "targets of a signal",
+    },
+    HookInfo {
+        hook: Hook::Ipc,
+        ways: &[&[
+            entry("ea_ipcperms", "ipcperms"),
+            entry("ea_ipcctl_obtain_check", "ipcctl_obtain_check"),
+            entry("ea_shmctl", "security_shm_shmctl"),
+            entry("ea_semctl", "security_sem_semctl"),
+            entry("ea_msgctl", "security_msg_queue_msgctl"),
+        ]],
+        purpose: "owner and mode of IPC objects",
+    },
+    HookInfo {
+        hook: Hook::Queue,
+        ways: &[&[
+            entry("ea_mq_open", "do_mq_open"),
+            entry("ea_mq_timedsend", "do_mq_timedsend"),
+            entry("ea_mq_timedreceive", "do_mq_timedreceive"),
+            entry("ea_mq_notify", "do_mq_notify"),
+            exit("ea_mq_getsetattr", "do_mq_getsetattr"),
+        ]],
+        purpose: "what message queues are asked for",
+    },
+    HookInfo {
+        hook: Hook::Adjtime,
+        ways: &[
+            &[ADJTIME, exit("ea_adjtimex_values", "__do_adjtimex")],
+            &[ADJTIME, exit("ea_ntp_adjtimex_values", "ntp_adjtimex")],
+        ],
+        purpose: "changes of the clock's discipline",
+    },
+    HookInfo {
+        hook: Hook::LoadModule,
+        ways: &[&[entry("ea_find_module", "find_module_all")]],
+        purpose: "names of modules",
+    },
+    HookInfo {
+        hook: Hook::PathDenied,
+        ways: &[&[entry("ea_path_denied", "audit_log_path_denied")]],
+        purpose: "links and creations that fs.protected_* forbids",
     },
 ];
 

@@ -3,9 +3,8 @@
 use zerocopy::IntoBytes;
 
 use super::*;
-use crate::entries::Algorithm;
 
-const OLD: Algorithm = Algorithm { ends_trimmed: false, one_pass: false };
+const KERNEL: Release = Release(6, 12);
 
 /// A ring record under construction; 64-bit words, so that it is aligned as in the ring.
 #[derive(Default)]
@@ -33,12 +32,16 @@ impl Built {
     }
 
     fn records(&self, generation: &Generation) -> Vec<(MessageType, String)> {
+        self.records_of(KERNEL, generation)
+    }
+
+    fn records_of(&self, release: Release, generation: &Generation) -> Vec<(MessageType, String)> {
         let mut record = vec![0u64; size_of::<abi::Event>() / 8];
         record.as_mut_bytes().copy_from_slice(self.head.as_bytes());
         record.extend_from_slice(&self.items);
         let captured = Captured::new(record.as_bytes(), None).unwrap();
         let mut event = Event::new();
-        Assembler::new(OLD).assemble(&captured, generation, &mut event);
+        Assembler::new(release).assemble(&captured, generation, &mut event);
         event.records().map(|(kind, body)| (kind, String::from_utf8(body.to_vec()).unwrap())).collect()
     }
 
@@ -249,6 +252,33 @@ fn each_changed_value_of_the_clock_has_its_record() {
     assert_eq!(
         Built::default().item(ItemKind::Adjtime, 0, &[values.as_bytes()]).bodies(MessageType::TIME_ADJNTPVAL),
         ["op=offset old=0 new=4294967296000", "op=status old=64 new=65", "op=adjust old=0 new=100"]
+    );
+}
+
+#[test]
+fn a_clock_that_was_moved_by_adjtimex() {
+    let event = Built::default().item(ItemKind::Injoffset, 0, &[[-2i64, 500_000].as_bytes()]);
+    assert_eq!(event.bodies(MessageType::TIME_INJOFFSET), ["sec=-2 nsec=500000"]);
+}
+
+#[test]
+fn old_kernels_tell_of_the_clock_at_once() {
+    let values = abi::Adjtime { after: [0, 0, 64, 0, 0, 0], ..abi::Adjtime::default() };
+    let event = Built::default().item(ItemKind::Adjtime, 0, &[values.as_bytes()]).item(
+        ItemKind::Injoffset,
+        0,
+        &[[1i64, 0].as_bytes()],
+    );
+    let kinds = |release| -> Vec<_> {
+        event.records_of(release, &Generation::default()).into_iter().map(|(kind, _)| kind).take(3).collect()
+    };
+    assert_eq!(
+        kinds(Release(5, 17)),
+        [MessageType::TIME_INJOFFSET, MessageType::TIME_ADJNTPVAL, MessageType::SYSCALL]
+    );
+    assert_eq!(
+        kinds(Release(5, 18)),
+        [MessageType::SYSCALL, MessageType::TIME_ADJNTPVAL, MessageType::TIME_INJOFFSET]
     );
 }
 

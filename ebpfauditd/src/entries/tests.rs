@@ -118,7 +118,7 @@ fn the_algorithm_is_that_of_the_release() {
         ("7.2.13+deb14-cloud-amd64", ONE_PASS),
         ("", ONE_PASS),
     ] {
-        assert_eq!(Algorithm::of_release(release), expected, "{release}");
+        assert_eq!(Algorithm::of(Release::parse(release)), expected, "{release}");
     }
 }
 
