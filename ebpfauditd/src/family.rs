@@ -17,6 +17,21 @@ pub enum Service {
     None(&'static str),
 }
 
+impl Service {
+    /// What the syscall's record needs, whoever serves it.
+    pub fn family(self) -> Family {
+        match self {
+            Self::Full(family) | Self::Success(family) => family,
+            IPC => Family::Ipc,
+            QUEUE => Family::Queue,
+            CLOCK => Family::Adjtime,
+            MODULE => Family::InitModule,
+            SOCKETCALL => Family::Socketcall,
+            Self::None(_) => Family::Plain,
+        }
+    }
+}
+
 const PATH: Service = Service::None("its PATH records are known only inside the kernel's path walk");
 const FILE: Service = Service::None("its PATH record is made from a descriptor before the change");
 const IPC: Service = Service::None("its IPC record is made inside the kernel");
@@ -25,6 +40,7 @@ const CLOCK: Service = Service::None("its TIME_ADJNTPVAL records hold the kernel
 const MODULE: Service = Service::None("the module's name is known only inside the kernel");
 const URING: Service = Service::None("io_uring operations are not syscalls");
 const RETURN: Service = Service::None("its registers are gone when it returns");
+const SOCKETCALL: Service = Service::None("the call it stands for is behind a pointer");
 const MULTIPLEX: Service = Service::None("its arguments are behind a pointer");
 
 const SERVICES: &[(Service, &[&str])] = &[
@@ -56,7 +72,7 @@ const SERVICES: &[(Service, &[&str])] = &[
     (Service::Full(Family::Settime), &["settimeofday", "clock_settime", "clock_settime64", "stime"]),
     (CLOCK, &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
     (URING, &["io_uring_enter", "io_uring_setup", "io_uring_register"]),
-    (MULTIPLEX, &["socketcall"]),
+    (SOCKETCALL, &["socketcall"]),
     (RETURN, &["rt_sigreturn", "sigreturn"]),
     (IPC, &["ipc", "shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop"]),
     (IPC, &["semtimedop_time64", "msgget", "msgsnd", "msgrcv", "msgctl"]),
@@ -229,6 +245,21 @@ mod tests {
             assert!(!seen.contains(name), "{name} stands twice");
             seen.push(name);
         }
+    }
+
+    #[test]
+    fn inner_records_have_their_family() {
+        let family = |name: &str| {
+            let arch = if name == "socketcall" { Arch::I386 } else { Arch::X86_64 };
+            service(arch, table::syscall::number(arch, name.as_bytes()).unwrap(), true).family()
+        };
+        assert_eq!(family("msgctl"), Family::Ipc);
+        assert_eq!(family("mq_unlink"), Family::Queue);
+        assert_eq!(family("clock_adjtime"), Family::Adjtime);
+        assert_eq!(family("finit_module"), Family::InitModule);
+        assert_eq!(family("socketcall"), Family::Socketcall);
+        assert_eq!(family("rename"), Family::Plain);
+        assert_eq!(family("execve"), Family::Exec);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use audit_rules::{Action, Condition, Field, List, Op, Rule};
 use kern::abi::{self, Entry, Family, Record, Step};
 
-use crate::family::{ARCHES, Lookups, Service, Services, node};
+use crate::family::{ARCHES, Lookups, Services, node};
 use crate::plan::{EngineKind, Plan, arches, syscalls};
 
 mod condition;
@@ -252,10 +252,7 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
         let names = name_needs(&list, watched[at].is_some(), rules, plan, services.lookups(arch, number));
         let (first, needs) = builder.place(list, rules, &needs, &tests);
         let needs = needs | names | watched[at].unwrap_or_default();
-        let family = match services.get(arch, number) {
-            Service::Full(family) | Service::Success(family) => family,
-            Service::None(_) => Family::Plain,
-        };
+        let family = services.get(arch, number).family();
         index[at] = Entry { first, needs, family: family as u16 };
     }
     let is_exec =
