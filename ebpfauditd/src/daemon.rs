@@ -188,8 +188,7 @@ fn serve(
 /// Engines, log and rules.
 fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<Service, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(exit::FAILED, error);
-    let ring_bytes = options.ring_bytes.unwrap_or(ebpf::Options::default().ring_bytes);
-    let (mut offer, engine) = ebpf::Engine::start(&ebpf::Options { ring_bytes });
+    let (mut offer, engine) = ebpf::Engine::start(&engine_options(&options));
     let mut inputs = Vec::new();
     let kernel = match kernel::Engine::start(&options.run_dir) {
         Ok((engine, source)) => {
@@ -234,6 +233,13 @@ fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<S
         startup.word()
     );
     Ok(service)
+}
+
+fn engine_options(options: &Options) -> ebpf::Options {
+    ebpf::Options {
+        ring_bytes: options.ring_bytes.unwrap_or(ebpf::RING_BYTES),
+        trampolines: !options.mask_trampolines,
+    }
 }
 
 /// The word for the log format in `DAEMON_START`.
@@ -337,8 +343,8 @@ async fn attend(
 }
 
 /// What the kernel offers, as text for `--probe`.
-pub fn probe() -> String {
-    listing::offer(&look())
+pub fn probe(options: &Options) -> String {
+    listing::offer(&look(options))
 }
 
 /// The plan for a rules file, as text for `--plan`, and the exit code. Changes nothing.
@@ -353,14 +359,14 @@ pub fn show_plan(options: &Options) -> Result<String, (String, u8)> {
     for line in rules.ignored().chain(&ignored) {
         log::warn!("{line}");
     }
-    let offer = look();
+    let offer = look(options);
     let listed: Vec<&Rule> = set.rules().iter().collect();
     Ok(listing::plan(&listed, &plan(set.rules(), &offer)))
 }
 
 /// Probes without changing anything.
-fn look() -> Offer {
-    let mut offer = ebpf::Engine::probe();
+fn look(options: &Options) -> Offer {
+    let mut offer = ebpf::Engine::probe(&engine_options(options));
     offer.kernel_audit = kernel::probe().map_err(|error| error.to_string());
     offer
 }

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use crate::engine::{ebpf, kernel};
 use crate::plan::{EngineKind, Offer, Plan, plan};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
+use crate::syscall_function::Function;
 
 /// What is to be known of rules for the kernel's engine that came after the start.
 const LATE: &str =
@@ -43,6 +44,9 @@ pub enum ChangeError {
     /// The eBPF engine did not take the rules.
     #[error("cannot load the rules into the eBPF programs: {0}")]
     Ebpf(String),
+    /// A function of the kernel's cannot be hooked, as has turned out; the rules are to be planned anew.
+    #[error("cannot attach a program to {}", .0.name)]
+    Function(Function),
 }
 
 impl ChangeError {
@@ -52,7 +56,7 @@ impl ChangeError {
             Self::Refused(errno) | Self::Setting { errno, .. } => *errno,
             Self::Unserved { .. } => Errno::EOPNOTSUPP,
             Self::Kernel(error) => error.errno,
-            Self::Ebpf(_) => Errno::ENOMEM,
+            Self::Ebpf(_) | Self::Function(_) => Errno::ENOMEM,
         }
     }
 }
@@ -172,7 +176,16 @@ impl Enforcement {
                 return Err(ChangeError::Unserved { rule: rule.to_string(), reason });
             }
         }
-        if let Err(error) = self.load(&next, &plan) {
+        let mut result = self.load(&next, &plan);
+        while let Err(ChangeError::Function(function)) = &result {
+            if !self.offer.refuse(function) {
+                break;
+            }
+            log::warn!("no program can be attached to {}: its syscalls are judged elsewhere", function.name);
+            plan = crate::plan::plan(next.rules(), &self.offer);
+            result = self.load(&next, &plan);
+        }
+        if let Err(error) = result {
             let (set, plan) = (self.set.clone(), self.plan.clone());
             if let Err(worse) = self.load(&set, &plan) {
                 log::error!("the rules before cannot be put back: {worse}");
@@ -212,7 +225,13 @@ impl Enforcement {
             engine.apply(for_kernel(next.rules(), plan))?;
         }
         if let Some(engine) = &mut self.ebpf {
-            engine.apply(next.rules(), plan).map_err(|error| ChangeError::Ebpf(error.to_string()))?;
+            engine.apply(next.rules(), plan).map_err(|error| match error {
+                ebpf::EngineError::Stub { function, error } => {
+                    log::debug!("{}: {error}", function.name);
+                    ChangeError::Function(function)
+                }
+                other => ChangeError::Ebpf(other.to_string()),
+            })?;
             let enabled = next.settings().enabled != Enabled::Off;
             engine.set_enabled(enabled).map_err(|error| ChangeError::Ebpf(error.to_string()))?;
         }

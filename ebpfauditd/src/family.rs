@@ -5,6 +5,9 @@
 
 use audit_rules::{Arch, table};
 use kern::abi::{self, Family};
+use kern::hooks::Fact;
+
+mod facts;
 
 /// How well the tracepoint engine serves a syscall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,12 +192,22 @@ pub fn service(arch: Arch, number: u32, modules: bool) -> Service {
         .map_or(Service::Full(Family::Plain), |&(service, _)| service)
 }
 
+/// What the record of syscall `number` of `arch` needs to be known of its inside. `modules`: the kernel can load modules.
+pub fn facts(arch: Arch, number: u32, modules: bool) -> &'static [Fact] {
+    match table::syscall::name(arch, number) {
+        Some(name) if !modules && MODULE_LOADERS.contains(&name) => &[],
+        Some("mmap") if arch == Arch::I386 => &[Fact::Multiplex],
+        Some(name) => facts::of(name),
+        None => &[],
+    }
+}
+
 /// The architectures whose syscalls this machine runs, in the order of the kernel side's index.
 pub const ARCHES: [Arch; abi::ARCHES] = [Arch::X86_64, Arch::I386];
 
-/// The services of every syscall number of every architecture, looked up once.
+/// The services and facts of every syscall number of every architecture, looked up once.
 #[derive(Debug)]
-pub struct Services(Vec<Service>);
+pub struct Services(Vec<(Service, &'static [Fact])>);
 
 impl Services {
     /// Looks all up. `modules`: the kernel can load modules.
@@ -203,7 +216,11 @@ impl Services {
         Self(
             ARCHES
                 .iter()
-                .flat_map(|&arch| numbers.clone().map(move |number| service(arch, number, modules)))
+                .flat_map(|&arch| {
+                    numbers
+                        .clone()
+                        .map(move |number| (service(arch, number, modules), facts(arch, number, modules)))
+                })
                 .collect(),
         )
     }
@@ -221,7 +238,12 @@ impl Services {
 
     /// The service of one syscall; `arch` is an index into [`ARCHES`].
     pub fn get(&self, arch: usize, number: u32) -> Service {
-        self.0.get(node(arch, number)).copied().unwrap_or(Service::Full(Family::Plain))
+        self.0.get(node(arch, number)).map_or(Service::Full(Family::Plain), |&(service, _)| service)
+    }
+
+    /// What the syscall's record needs to be known of its inside; `arch` is an index into [`ARCHES`].
+    pub fn facts(&self, arch: usize, number: u32) -> &'static [Fact] {
+        self.0.get(node(arch, number)).map_or(&[], |&(_, facts)| facts)
     }
 }
 

@@ -39,6 +39,7 @@ pub mod signal;
 pub mod sink;
 pub mod special;
 pub mod stats;
+pub mod syscall_function;
 pub mod text;
 pub mod tree;
 pub mod watch;

@@ -23,6 +23,7 @@ pub fn offer(offer: &Offer) -> String {
             Err(why) => writeln!(text, "engine {name}: not available: {why}"),
         };
     };
+    engine("trampoline", offer.trampoline.as_ref().map(|_| ()));
     engine("tracepoint", offer.tracepoint.as_ref().map(|_| ()));
     engine("kernel audit", offer.kernel_audit.as_ref().copied());
     text
@@ -39,7 +40,8 @@ pub fn plan(rules: &[&Rule], plan: &Plan) -> String {
             EngineKind::KernelAudit => 2,
             EngineKind::Refused => 3,
         }] += 1;
-        let hooks: Vec<&str> = assignment.hooks.iter().map(|hook| hook.info().target()).collect();
+        let hooks = assignment.hooks.iter().map(|hook| hook.info().target());
+        let hooks: Vec<&str> = hooks.chain(assignment.functions.iter().map(|name| &**name)).collect();
         let hooks = if hooks.is_empty() { "none".to_owned() } else { hooks.join(", ") };
         let _ = writeln!(text, "{:>4}  {rule}", number + 1);
         let _ = writeln!(text, "      engine: {}; hooks: {hooks}", assignment.engine);

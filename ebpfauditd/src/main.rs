@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Task::Run => daemon::run(options),
         Task::Help => print(&format!("{USAGE}\n{HELP}\n")),
         Task::Version => print(&format!("ebpfauditd {}\n", env!("CARGO_PKG_VERSION"))),
-        Task::Probe => print(&daemon::probe()),
+        Task::Probe => print(&daemon::probe(&options)),
         Task::Plan => match daemon::show_plan(&options) {
             Ok(text) => print(&text),
             Err((error, code)) => {

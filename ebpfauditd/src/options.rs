@@ -14,7 +14,7 @@ pub const RUN_DIR: &str = "/run/ebpfauditd";
 
 /// First lines of `--help`, and all that a bad command line is answered with.
 pub const USAGE: &str = "Usage: ebpfauditd [-f] [-l] [-n] [-s disable|enable|nochange] [-c <config_dir>]
-                  [--run-dir <dir>] [--ring-bytes <n>] [--probe | --plan]";
+                  [--run-dir <dir>] [--ring-bytes <n>] [--mask-engine trampoline] [--probe | --plan]";
 
 /// The rest of `--help`.
 pub const HELP: &str = "
@@ -25,6 +25,7 @@ pub const HELP: &str = "
   -c, --config_dir DIR   directory of auditd.conf and audit.rules (default /etc/audit)
       --run-dir DIR      directory of the pid file and the control socket (default /run/ebpfauditd)
       --ring-bytes N     size of the eBPF ring buffer: a power of two of at least one page
+      --mask-engine E    for tests: serve rules as on a kernel without the engine E (trampoline)
       --probe            print what the kernel offers, then exit
       --plan             print for each rule of DIR/audit.rules its engine, hooks and the reason, then exit
       --help             print this
@@ -95,6 +96,8 @@ pub struct Options {
     pub run_dir: PathBuf,
     /// `--ring-bytes`: size of the ring buffer in bytes; `None` leaves it to the engine.
     pub ring_bytes: Option<u32>,
+    /// `--mask-engine trampoline`: no BPF trampolines are used.
+    pub mask_trampolines: bool,
 }
 
 impl Default for Options {
@@ -108,6 +111,7 @@ impl Default for Options {
             config_dir: CONFIG_DIR.into(),
             run_dir: RUN_DIR.into(),
             ring_bytes: None,
+            mask_trampolines: false,
         }
     }
 }
@@ -139,7 +143,7 @@ pub enum UsageError {
 }
 
 /// Long name, short name (0 if none), whether it takes an argument.
-const LONG: [(&str, u8, bool); 11] = [
+const LONG: [(&str, u8, bool); 12] = [
     ("--foreground", b'f', false),
     ("--allow_links", b'l', false),
     ("--disable_fork", b'n', false),
@@ -147,6 +151,7 @@ const LONG: [(&str, u8, bool); 11] = [
     ("--config_dir", b'c', true),
     ("--run-dir", 0, true),
     ("--ring-bytes", 0, true),
+    ("--mask-engine", 0, true),
     ("--probe", 0, false),
     ("--plan", 0, false),
     ("--help", 0, false),
@@ -235,6 +240,14 @@ impl Options {
             "--config_dir" => self.config_dir = OsString::from_vec(value).into(),
             "--run-dir" => self.run_dir = OsString::from_vec(value).into(),
             "--ring-bytes" => self.ring_bytes = Some(ring_bytes(long, &value)?),
+            "--mask-engine" if value == b"trampoline" => self.mask_trampolines = true,
+            "--mask-engine" => {
+                return Err(UsageError::BadArgument(
+                    long,
+                    lossy(&value),
+                    "an engine that can be masked: trampoline",
+                ));
+            }
             "--probe" => self.only(Task::Probe)?,
             "--plan" => self.only(Task::Plan)?,
             "--help" => self.task = Task::Help,
@@ -328,6 +341,7 @@ mod tests {
             &["-s", "maybe"],
             &["--ring-bytes", "5000"],
             &["--ring-bytes=0"],
+            &["--mask-engine", "all"],
             &["--probe=1"],
             &["--probe", "--plan"],
             &["--", "x"],

@@ -5,26 +5,46 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use audit_rules::{Action, Arch, Comparison, Field, List, Op, Perms, Rule, table};
-use kern::abi::Family;
+use audit_rules::{Action, Arch, Field, List, Op, Perms, Rule, table};
 use kern::hooks::Hook;
 
-use crate::family::{ARCHES, Service, Services, node};
+use crate::family::{ARCHES, Services};
+use crate::syscall_function::{Function, Functions, Stub};
+
+mod exit_list;
+mod obstacle;
 
 /// What the kernel offers, found by trying.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// The hooks of the tracepoint engine that load here, or why none does.
+    /// The hooks that can be attached without trampolines, or why there is no eBPF at all.
     pub tracepoint: Result<BTreeSet<Hook>, String>,
-    /// Whether BPF trampolines can be had; the reason if not.
-    pub trampoline: Result<(), String>,
+    /// What trampolines can be used for; the reason if there are none.
+    pub trampoline: Result<Trampoline, String>,
     /// Whether the kernel's audit can be used; the reason if not.
     pub kernel_audit: Result<(), String>,
     /// Whether the kernel can load modules.
     pub modules: bool,
     /// Everything that was tried, for people: what, and how it went.
     pub trials: Vec<(String, Result<String, String>)>,
+}
+
+/// What BPF trampolines can be used for.
+#[derive(Clone, Debug)]
+pub struct Trampoline {
+    /// The functions that carry out syscalls.
+    pub functions: Functions,
+    /// Every hook that can be attached, those that need no trampoline among them.
+    pub hooks: BTreeSet<Hook>,
+}
+
+impl Offer {
+    /// A stub cannot be attached to this function, as has turned out. Gives whether that is news.
+    pub fn refuse(&mut self, function: &Function) -> bool {
+        self.trampoline.as_mut().is_ok_and(|trampoline| trampoline.functions.refuse(function))
+    }
 }
 
 /// Which engine serves a rule.
@@ -38,6 +58,13 @@ pub enum EngineKind {
     KernelAudit,
     /// None: the rule is not loaded.
     Refused,
+}
+
+impl EngineKind {
+    /// Whether our own programs serve it.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Trampoline | Self::Tracepoint)
+    }
 }
 
 impl fmt::Display for EngineKind {
@@ -58,14 +85,23 @@ pub struct Assignment {
     pub engine: EngineKind,
     /// The hooks it needs attached.
     pub hooks: Vec<Hook>,
+    /// The functions whose stubs judge it.
+    pub functions: Vec<Arc<str>>,
     /// Why this engine.
     pub reason: String,
+}
+
+impl Assignment {
+    fn new(engine: EngineKind, reason: String) -> Self {
+        Self { engine, hooks: Vec::new(), functions: Vec::new(), reason }
+    }
 }
 
 /// One assignment for each rule, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Plan {
     assignments: Vec<Assignment>,
+    stubs: BTreeSet<Stub>,
 }
 
 impl Plan {
@@ -103,6 +139,16 @@ impl Plan {
         }
     }
 
+    /// The stubs that judge syscalls.
+    pub fn stubs(&self) -> &BTreeSet<Stub> {
+        &self.stubs
+    }
+
+    /// Whether syscalls are judged at the exit of each, and not by stubs.
+    pub fn judges_everywhere(&self) -> bool {
+        self.assignments.iter().any(|assignment| assignment.hooks.contains(&Hook::SyscallExit))
+    }
+
     /// Every hook that some rule needs.
     pub fn hooks(&self) -> BTreeSet<Hook> {
         self.assignments.iter().flat_map(|assignment| assignment.hooks.iter().copied()).collect()
@@ -132,135 +178,13 @@ pub fn syscalls(rule: &Rule, arch: Arch) -> impl Iterator<Item = u32> {
     set.iter().collect::<Vec<_>>().into_iter()
 }
 
-/// Whether the rule matches only syscalls that succeed.
-fn wants_success(rule: &Rule) -> bool {
-    rule.conditions().iter().any(|condition| {
-        condition.field() == Field::Success
-            && match condition.op() {
-                Op::Eq => condition.number() != Some(0),
-                Op::Ne => condition.number() == Some(0),
-                _ => false,
-            }
-    })
-}
-
-/// A condition that the tracepoint engine cannot judge.
-fn beyond_tracepoints(rule: &Rule) -> Option<String> {
-    rule.conditions().iter().find_map(|condition| {
-        let field = condition.field();
-        let beyond = match field {
-            Field::DevMajor
-            | Field::DevMinor
-            | Field::Inode
-            | Field::Path
-            | Field::Dir
-            | Field::FileType
-            | Field::ObjUid
-            | Field::ObjGid
-            | Field::Perm => true,
-            Field::Compare => condition
-                .number()
-                .and_then(Comparison::from_number)
-                .is_none_or(|pair| matches!(pair.fields().1, Field::ObjUid | Field::ObjGid)),
-            _ => field.is_object_label() || field.is_subject_label(),
-        };
-        beyond.then(|| format!("{} is judged by the names that the kernel's path walk found", field.name()))
-    })
-}
-
-/// Why the rule by itself cannot be served by tracepoints.
-fn obstacle(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
-    if let Some(reason) = beyond_tracepoints(rule) {
-        return Some(reason);
-    }
-    // A rule that suppresses needs no records.
-    if rule.action() == Action::Never {
-        return None;
-    }
-    if rule.syscalls().is_all() {
-        return Some(
-            "it names every syscall, also those whose PATH records need the kernel's path walk".into(),
-        );
-    }
-    let arches = arches(rule);
-    for &arch in &arches {
-        // A rule without arch= also names the 32-bit syscalls that happen to have its numbers. They do not decide.
-        if arch != 0 && arches.contains(&0) {
-            continue;
-        }
-        for number in rule.syscalls().iter() {
-            let name = table::syscall::name(ARCHES[arch], number).unwrap_or("syscall");
-            match services.get(arch, number) {
-                Service::None(reason) => return Some(format!("{name}: {reason}")),
-                Service::Success(_) if !wants_success(rule) => {
-                    return Some(format!("{name}: only successful ones (-F success=1) are known outside"));
-                }
-                Service::Success(family) | Service::Full(family) => {
-                    if let Some(hook) = needed(family).find(|hook| !hooks.contains(hook)) {
-                        return Some(format!("{name}: this kernel has no {}", hook.info().target()));
-                    }
-                }
-            }
-        }
-    }
-    None
-}
-
-/// The hooks a family needs.
-fn needed(family: Family) -> impl Iterator<Item = Hook> {
-    let special = match family {
-        Family::Exec | Family::Execveat => Some(Hook::PrepareExec),
-        Family::Fork => Some(Hook::Fork),
-        Family::Exit => Some(Hook::ProcessExit),
-        Family::Kill | Family::Tgkill | Family::PidfdSignal => Some(Hook::SignalGenerate),
-        _ => None,
-    };
-    let common = (family != Family::Exit).then_some(Hook::SyscallExit);
-    common.into_iter().chain(special)
-}
-
-/// The hooks a rule needs.
-fn hooks(rule: &Rule, services: &Services) -> Vec<Hook> {
-    let mut hooks = BTreeSet::new();
-    for arch in arches(rule) {
-        for number in rule.syscalls().iter() {
-            if let Service::Full(family) | Service::Success(family) = services.get(arch, number) {
-                hooks.extend(needed(family));
-            }
-        }
-    }
-    hooks.into_iter().collect()
-}
-
-/// Sets of syscalls that rules have in common.
-struct Groups(Vec<usize>);
-
-impl Groups {
-    fn new() -> Self {
-        Self((0..ARCHES.len() * kern::abi::SYSCALLS).collect())
-    }
-
-    fn root(&mut self, mut at: usize) -> usize {
-        while self.0[at] != at {
-            self.0[at] = self.0[self.0[at]];
-            at = self.0[at];
-        }
-        at
-    }
-
-    fn join(&mut self, one: usize, two: usize) {
-        let (one, two) = (self.root(one), self.root(two));
-        self.0[one] = two;
-    }
-}
-
 /// Plans `rules` for a kernel that offers `offer`.
 pub fn plan(rules: &[Rule], offer: &Offer) -> Plan {
     let services = Services::new(offer.modules);
-    let exit = exit_list(rules, offer, &services);
+    let exit = exit_list::plan(rules, offer, &services);
     let assignments = rules
         .iter()
-        .zip(exit)
+        .zip(exit.assignments)
         .map(|(rule, exit)| match rule.list() {
             List::Exit => exit.unwrap_or_else(|| kernel(offer, "it is planned by itself".into())),
             List::Task => task(rule, offer),
@@ -269,18 +193,14 @@ pub fn plan(rules: &[Rule], offer: &Offer) -> Plan {
             List::IoUring => kernel(offer, "io_uring operations are not syscalls".into()),
         })
         .collect();
-    Plan { assignments }
+    Plan { assignments, stubs: exit.stubs }
 }
 
 /// A rule that the kernel's audit gets, or nobody.
 fn kernel(offer: &Offer, reason: String) -> Assignment {
     match &offer.kernel_audit {
-        Ok(()) => Assignment { engine: EngineKind::KernelAudit, hooks: Vec::new(), reason },
-        Err(refusal) => Assignment {
-            engine: EngineKind::Refused,
-            hooks: Vec::new(),
-            reason: format!("{reason}; {refusal}"),
-        },
+        Ok(()) => Assignment::new(EngineKind::KernelAudit, reason),
+        Err(refusal) => Assignment::new(EngineKind::Refused, format!("{reason}; {refusal}")),
     }
 }
 
@@ -300,82 +220,11 @@ fn task(rule: &Rule, offer: &Offer) -> Assignment {
         Action::Never if fork => Assignment {
             engine: EngineKind::Tracepoint,
             hooks: vec![Hook::Fork],
+            functions: Vec::new(),
             reason: "judged when a task is born; the kernel's audit gets it too".into(),
         },
         _ => kernel(offer, "it records every syscall of a task, PATH records included".into()),
     }
-}
-
-/// The assignments of the exit list; `None` for rules of other lists.
-fn exit_list(rules: &[Rule], offer: &Offer, services: &Services) -> Vec<Option<Assignment>> {
-    let nothing = BTreeSet::new();
-    let available = offer.tracepoint.as_ref().unwrap_or(&nothing);
-    let whole_tasks = rules.iter().any(|rule| rule.list() == List::Task && rule.action() == Action::Always);
-    let mut groups = Groups::new();
-    let mut nodes: Vec<Vec<usize>> = Vec::with_capacity(rules.len());
-    for rule in rules {
-        let mut mine = Vec::new();
-        if rule.list() == List::Exit {
-            for arch in arches(rule) {
-                mine.extend(syscalls(rule, ARCHES[arch]).map(|number| node(arch, number)));
-            }
-            for pair in mine.windows(2) {
-                groups.join(pair[0], pair[1]);
-            }
-        }
-        nodes.push(mine);
-    }
-    // which groups must go to the kernel's audit, because of which rule
-    let mut forced: Vec<Option<usize>> = vec![None; ARCHES.len() * kern::abi::SYSCALLS];
-    let mut obstacles = vec![None; rules.len()];
-    for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.list() == List::Exit) {
-        obstacles[index] = match &offer.tracepoint {
-            Err(reason) => Some(reason.clone()),
-            Ok(_) if whole_tasks => Some("a task,always rule makes the kernel record whole tasks".into()),
-            Ok(_) => obstacle(rule, services, available),
-        };
-        if let (Some(_), Some(&first)) = (&obstacles[index], nodes[index].first()) {
-            let root = groups.root(first);
-            forced[root].get_or_insert(index);
-        }
-    }
-    rules
-        .iter()
-        .enumerate()
-        .map(|(index, rule)| {
-            if rule.list() != List::Exit {
-                return None;
-            }
-            if let Some(reason) = obstacles[index].take() {
-                return Some(kernel(offer, reason));
-            }
-            let root = nodes[index].first().map(|&first| groups.root(first));
-            if let Some(other) = root.and_then(|root| forced[root]) {
-                let reason = format!("shares a syscall with rule {}, and the first match decides", other + 1);
-                return Some(kernel(offer, reason));
-            }
-            Some(Assignment {
-                engine: EngineKind::Tracepoint,
-                hooks: hooks(rule, services),
-                reason: note(rule, services),
-            })
-        })
-        .collect()
-}
-
-/// What a reader of the plan should know of a rule that tracepoints serve.
-fn note(rule: &Rule, services: &Services) -> String {
-    let arches = arches(rule);
-    if arches.is_empty() {
-        return "never matches: no such architecture on this machine".into();
-    }
-    let reads_names = arches.iter().any(|&arch| {
-        rule.syscalls().iter().any(|number| matches!(services.get(arch, number), Service::Success(_)))
-    });
-    if rule.action() == Action::Always && reads_names {
-        return "inode from the open file; the name's text is read from user memory".into();
-    }
-    "all its facts are known at the hooks".into()
 }
 
 #[cfg(test)]

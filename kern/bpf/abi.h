@@ -582,10 +582,11 @@ struct ea_exe {
 	u32 present; /* 0: no such file at present, nothing is equal to it */
 };
 
-#define EA_CONFIG_TASK_RULES 1 /* the task list is not empty */
-#define EA_CONFIG_EXCLUDES   2 /* the exclude list is not empty */
-#define EA_CONFIG_TREES      4 /* there are dir= rules */
-#define EA_CONFIG_INODES     8 /* there are inode= rules */
+#define EA_CONFIG_TASK_RULES 1  /* the task list is not empty */
+#define EA_CONFIG_EXCLUDES   2  /* the exclude list is not empty */
+#define EA_CONFIG_TREES      4  /* there are dir= rules */
+#define EA_CONFIG_INODES     8  /* there are inode= rules */
+#define EA_CONFIG_STUBS      16 /* stubs judge, not the program at every syscall's exit */
 
 /* One element; what changes at run time. */
 struct ea_config {

@@ -30,6 +30,28 @@ struct {
 	__type(value, struct ea_exe);
 } ea_exes SEC(".maps");
 
+/*
+ * Where stubs go on: one program each. The kernel wants all programs of such an array to be of one
+ * attach type and prototype.
+ */
+#define EA_PROGRAM_MAP                                                                             \
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                                     \
+	__uint(max_entries, 1);                                                                    \
+	__type(key, u32);                                                                          \
+	__type(value, u32)
+
+struct {
+	EA_PROGRAM_MAP;
+} ea_fexits SEC(".maps");
+
+struct {
+	EA_PROGRAM_MAP;
+} ea_fexits_unused SEC(".maps");
+
+struct {
+	EA_PROGRAM_MAP;
+} ea_fentries SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20); /* user space sets the real size before load */

@@ -467,15 +467,22 @@ done:
 	return 0;
 }
 
-/* The end of a syscall that may be one that rules name. */
-static __always_inline int syscall__end(struct pt_regs *regs, s64 value)
+/*
+ * The end of a syscall that may be one that rules name. Stubs and the program at every syscall's
+ * exit are both attached while one takes over from the other; the generation says which judges.
+ */
+static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_stub)
 {
 	u32 arch_index = task__arch_index(task__current());
 	/* read once: a change of rules in between must not mix two generations' tables */
 	u32 generation = ea_config.generation;
 	struct ea_entry *entry;
+	u32 stubs;
 
 	if (!ea_config.enabled)
+		return 0;
+	stubs = ea_config.flags[generation & 1] & EA_CONFIG_STUBS;
+	if (by_stub ? !stubs : stubs)
 		return 0;
 	entry = maps__entry(generation, arch_index, GET(regs, orig_ax));
 	if (!entry)
@@ -486,7 +493,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value)
 SEC("tp_btf/sys_exit")
 int ea_sys_exit(u64 *ctx)
 {
-	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1]);
+	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 0);
 }
 
 /*
@@ -550,26 +557,25 @@ int ea_exit(u64 *ctx)
 	return syscall__leave(EA_FRAME_EXIT);
 }
 
-SEC("fentry/__x64_sys_exit")
-int ea_exit_thread(u64 *ctx)
+/*
+ * Where stubs go on (a stub hangs at the function that carries out one syscall). The functions have
+ * one of two prototypes, which differ in the name of their only argument, the registers; programs
+ * that share an array of tail calls must not differ in that.
+ */
+SEC("fexit/__x64_sys_umask")
+int ea_fexit(u64 *ctx)
 {
-	return syscall__leave(EA_FRAME_EXIT);
+	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
+}
+
+SEC("fexit/__do_sys_getpid")
+int ea_fexit_unused(u64 *ctx)
+{
+	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
 }
 
 SEC("fentry/__x64_sys_exit_group")
-int ea_exit_group(u64 *ctx)
-{
-	return syscall__leave(EA_FRAME_EXIT);
-}
-
-SEC("fentry/__ia32_sys_exit")
-int ea_exit_thread_32(u64 *ctx)
-{
-	return syscall__leave(EA_FRAME_EXIT);
-}
-
-SEC("fentry/__ia32_sys_exit_group")
-int ea_exit_group_32(u64 *ctx)
+int ea_fentry(u64 *ctx)
 {
 	return syscall__leave(EA_FRAME_EXIT);
 }

@@ -40,6 +40,8 @@ pub const CONFIG_EXCLUDES: u32 = 2;
 pub const CONFIG_TREES: u32 = 4;
 /// `EA_CONFIG_INODES`
 pub const CONFIG_INODES: u32 = 8;
+/// `EA_CONFIG_STUBS`
+pub const CONFIG_STUBS: u32 = 16;
 /// `EA_STEP_FALSE`: the step that is never true.
 pub const STEP_FALSE: u32 = 1;
 /// `EA_STEP_LAST`

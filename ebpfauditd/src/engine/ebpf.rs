@@ -1,9 +1,10 @@
 //! The eBPF engine: the only place that knows aya. It probes by loading, attaches the hooks that a plan needs, fills the
 //! idle tables and switches to them with one write.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::os::fd::AsFd;
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -13,31 +14,40 @@ use std::time::{Duration, Instant};
 
 use audit_rules::Rule;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
-use aya::programs::{FEntry, ProgramError};
-use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
+use aya::programs::ProgramError;
+use aya::{Btf, Ebpf, EbpfError};
 use kern::abi;
-use kern::hooks::{FORGET, HOOKS, Hook, HookKind, Place, TRAMPOLINE_PROBE};
+use kern::hooks::{
+    FENTRY, FEXIT, FEXIT_UNUSED, FORGET, HOOKS, Hook, HookKind, Judge, Place, TRAMPOLINE_PROBE,
+};
 
 use crate::decode::Decoder;
 use crate::device;
 use crate::family::{ARCHES, Services};
 use crate::lower::{LowerError, Tables, lower};
-use crate::plan::{Offer, Plan};
+use crate::plan::{Offer, Plan, Trampoline};
+use crate::syscall_function::{self, Function, Functions, Kernel, Moment, Prototype, Stub};
 
+mod attachments;
+mod btf;
 mod generation;
-mod hook;
+mod kallsyms;
+mod program;
 mod source;
+mod stub;
 mod symbol;
 mod value;
 
+use attachments::{Attached, Attachments, Target};
 pub use generation::{Generation, Generations};
-use hook::Attached;
 pub use source::RingSource;
 use value::{ConfigValue, CountersValue, EntryValue, ExeValue, StepValue};
 
 /// Least time between two switches of generations, a thousand times what a program needs: the tables that are filled next may have
 /// been in use until the last switch.
 const GRACE: Duration = Duration::from_millis(5);
+/// Where the kernel describes itself.
+const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// The smallest ring: one page.
 const SMALLEST_RING: u32 = 4096;
 /// Default size of the ring, bytes: at 200 000 events a second of 400 bytes each, 50 ms of a consumer that stands still.
@@ -62,6 +72,14 @@ pub enum EngineError {
         /// Why not.
         source: ProgramError,
     },
+    /// A stub was refused or cannot be attached.
+    #[error("cannot attach a program to {}: {error}", .function.name)]
+    Stub {
+        /// The function of a syscall.
+        function: Function,
+        /// Why not.
+        error: io::Error,
+    },
     /// A map is missing or refused an access.
     #[error("cannot {act} the eBPF map {map}: {error}")]
     Map {
@@ -72,6 +90,9 @@ pub enum EngineError {
         /// Why it failed.
         error: String,
     },
+    /// A hook has no other place.
+    #[error("needs BPF trampolines")]
+    NoTrampolines,
     /// The rules do not fit.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -108,11 +129,13 @@ impl Counters {
 pub struct Options {
     /// Size of the ring, bytes; rounded up to a power of two of pages.
     pub ring_bytes: u32,
+    /// Whether BPF trampolines may be used.
+    pub trampolines: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ring_bytes: RING_BYTES }
+        Self { ring_bytes: RING_BYTES, trampolines: true }
     }
 }
 
@@ -120,8 +143,11 @@ impl Default for Options {
 pub struct Engine {
     ebpf: Ebpf,
     legacy: bool,
+    /// Which way each hook can be attached here.
     ways: Ways,
-    attached: BTreeMap<Hook, Attached>,
+    attachments: Attachments,
+    /// Kept until the first rules are in force; read again if a program is to be loaded later.
+    btf: Option<Btf>,
     config: abi::Config,
     index: Vec<Vec<abi::Entry>>,
     exes: Vec<Vec<u8>>,
@@ -146,54 +172,84 @@ fn array<'a, V: aya::Pod>(
     Array::try_from(found).map_err(map_error("open", map))
 }
 
-/// Which way each loaded hook hangs.
+/// Which way each hook can be attached.
 type Ways = BTreeMap<Hook, &'static [Place]>;
 
-/// The object that this kernel takes, with the program that every rule needs loaded; and whether it is the legacy one.
-fn load_object(btf: &Btf, ring_bytes: u32) -> Result<(Ebpf, Ways, bool), EngineError> {
-    let load = |object, hooks: &[Hook]| {
-        let mut ebpf = load_maps(btf, ring_bytes, object)?;
-        let ways: Result<Ways, EngineError> =
-            hooks.iter().map(|&hook| Ok((hook, hook::load(&mut ebpf, btf, hook)?))).collect();
-        ways.map(|ways| (ebpf, ways))
+/// The object that this kernel takes, and whether it is the legacy one. Whether a kernel takes it is seen by the largest program,
+/// which is loaded then.
+fn load_object(
+    btf: &Btf,
+    options: &Options,
+    trampoline: &mut Result<(), String>,
+) -> Result<(Ebpf, bool), EngineError> {
+    let mut load = |object: &[u8]| {
+        let mut ebpf = program::load_maps(btf, options.ring_bytes, object)?;
+        if options.trampolines {
+            *trampoline = program::load(&mut ebpf, btf, &TRAMPOLINE_PROBE).map_err(|error| brief(&error));
+        }
+        if trampoline.is_ok() {
+            program::load_judge(&mut ebpf, btf, &FEXIT)?;
+        } else {
+            load_hook(&mut ebpf, btf, Hook::SyscallExit, false)?;
+        }
+        Ok::<_, EngineError>(ebpf)
     };
-    load(kern::OBJECT, &[Hook::SyscallExit]).map(|(ebpf, ways)| (ebpf, ways, false)).or_else(|error| {
-        log::debug!("this kernel refuses the eBPF object: {}", brief(&error));
-        load(kern::LEGACY_OBJECT, &[Hook::SyscallExit, FORGET.hook]).map(|(ebpf, ways)| (ebpf, ways, true))
-    })
+    match load(kern::OBJECT) {
+        Ok(ebpf) => Ok((ebpf, false)),
+        Err(error) => {
+            log::debug!("this kernel refuses the eBPF object: {}", brief(&error));
+            let mut ebpf = load(kern::LEGACY_OBJECT)?;
+            load_hook(&mut ebpf, btf, FORGET, false)?;
+            Ok((ebpf, true))
+        }
+    }
 }
 
-fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebpf, EngineError> {
-    let mut loader = EbpfLoader::new();
-    let has_tai: u32 = u32::from(has_tai_clock());
-    let apparmor_sizes = symbol::apparmor_sizes();
-    loader
-        .btf(Some(btf))
-        .allow_unsupported_maps()
-        .map_max_entries("ea_events", ring_bytes)
-        .override_global("ea_has_tai", &has_tai, true)
-        .override_global("ea_apparmor_sizes", &apparmor_sizes, true);
-    loader.load(object).map_err(EngineError::Load)
-}
-
-/// `bpf_ktime_get_tai_ns` came with 6.1; a program that names a helper its kernel lacks is refused.
-fn has_tai_clock() -> bool {
-    aya::sys::is_helper_supported(
-        aya::programs::ProgramType::RawTracePoint,
-        aya_obj::generated::bpf_func_id::BPF_FUNC_ktime_get_tai_ns,
-    )
-    .unwrap_or(false)
+/// Loads a hook's programs for the first of its ways that can be had. The error is that of the first.
+fn load_hook(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    hook: Hook,
+    trampolines: bool,
+) -> Result<&'static [Place], EngineError> {
+    let mut first = None;
+    for &way in hook.info().ways {
+        let by_trampoline = |place: &Place| matches!(place.kind, HookKind::Fentry | HookKind::Fexit);
+        if !trampolines && way.iter().any(by_trampoline) {
+            continue;
+        }
+        match way.iter().try_for_each(|place| program::probe(ebpf, btf, place)) {
+            Ok(()) => return Ok(way),
+            Err(error) => drop(first.get_or_insert(error)),
+        }
+    }
+    Err(first.unwrap_or(EngineError::NoTrampolines))
 }
 
 /// A way for a person who reads what the kernel offers.
 fn way_name(way: &[Place]) -> String {
-    let kind = match way.first().map(|place| place.kind) {
-        Some(HookKind::Fentry) => "entry of",
-        Some(HookKind::Fexit) => "exit of",
-        _ => "tracepoint",
-    };
-    let targets: Vec<&str> = way.iter().map(|place| place.target).collect();
-    format!("{kind} {}", targets.join(", "))
+    let names: Vec<String> =
+        way.iter().map(|place| format!("{} {}", place.kind.word(), place.target)).collect();
+    names.join(", ")
+}
+
+/// The judge that a stub goes on into.
+fn judge_of(stub: &Stub) -> &'static Judge {
+    match (stub.moment, stub.function.prototype) {
+        (Moment::Entry, _) => &FENTRY,
+        (Moment::Exit, Prototype::Registers) => &FEXIT,
+        (Moment::Exit, Prototype::Unused) => &FEXIT_UNUSED,
+    }
+}
+
+/// What the kernel says of the functions that carry out syscalls.
+fn kernel_functions() -> Kernel {
+    let wanted: HashSet<String> = syscall_function::symbols(&ARCHES).collect();
+    let declared = fs::read(BTF).ok().and_then(|bytes| btf::functions(&bytes, &wanted)).unwrap_or_default();
+    let list = File::open("/proc/kallsyms");
+    let addresses =
+        list.and_then(|list| kallsyms::addresses(BufReader::with_capacity(1 << 16, list), &wanted));
+    Kernel { declared, addresses: addresses.unwrap_or_default() }
 }
 
 /// Why the kernel refused a program, without the verifier's log.
@@ -213,14 +269,14 @@ fn brief(error: &EngineError) -> String {
 }
 
 impl Engine {
-    /// Finds out what this kernel offers, by loading each program once. Nothing is attached and nothing stays.
-    pub fn probe() -> Offer {
-        Self::start(&Options { ring_bytes: SMALLEST_RING }).0
+    /// Finds out what this kernel offers, by loading programs. Nothing is attached and nothing stays.
+    pub fn probe(options: &Options) -> Offer {
+        Self::start(&Options { ring_bytes: SMALLEST_RING, ..*options }).0
     }
 
-    /// Loads whatever this kernel takes, and says what that is; the engine, if it is enough to serve rules. Nothing is
-    /// attached until [`apply`](Self::apply) needs it. All programs are loaded now, so that the kernel's BTF, which they are
-    /// relocated against and which is large, need not be kept.
+    /// Loads what this kernel takes, and says what that is; the engine, if it is enough to serve rules. Nothing is attached until
+    /// [`apply`](Self::apply) needs it. Of the programs that judge only one is loaded now: they are large, the others have the same
+    /// body, and few rules need them.
     pub fn start(options: &Options) -> (Offer, Option<(Self, RingSource)>) {
         let mut offer = Offer {
             tracepoint: Err(String::new()),
@@ -234,34 +290,47 @@ impl Engine {
             Ok(engine) => return (offer, Some(engine)),
             Err(error) => error.to_string(),
         };
-        offer.trials.push(("tracepoint engine".into(), Err(reason.clone())));
+        offer.trials.push(("eBPF".into(), Err(reason.clone())));
         offer.tracepoint = Err(reason);
         (offer, None)
     }
 
     fn load(options: Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
+        // beside the verifier's work, which takes as long
+        let functions = options.trampolines.then(|| thread::spawn(kernel_functions));
         let btf = Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?;
-        offer.trials.push(("kernel BTF".into(), Ok("/sys/kernel/btf/vmlinux".into())));
-        let (mut ebpf, mut ways, legacy) = load_object(&btf, options.ring_bytes)?;
+        offer.trials.push(("kernel BTF".into(), Ok(BTF.into())));
+        let mut trampoline = Err("masked off on the command line".to_owned());
+        let (mut ebpf, legacy) = load_object(&btf, &options, &mut trampoline)?;
         let state = if legacy { "ring buffer, hash of tasks" } else { "ring buffer, task storage" };
         offer.trials.push(("eBPF object and maps".into(), Ok(state.into())));
-        for info in HOOKS {
-            let trial = match ways.get(&info.hook) {
-                Some(way) => Ok(*way), // came with the object
-                None => hook::load(&mut ebpf, &btf, info.hook),
+        let outcome = trampoline.clone().map(|()| FEXIT.place.program.to_owned());
+        offer.trials.push(("BPF trampolines".into(), outcome));
+        let mut ways = Ways::new();
+        for info in HOOKS.iter().filter(|info| info.hook != FORGET || legacy) {
+            let found = match info.hook {
+                // the body of the judge that has been loaded
+                Hook::SyscallExit => Ok(info.ways[0]),
+                hook => load_hook(&mut ebpf, &btf, hook, trampoline.is_ok()),
             };
-            let outcome = trial.as_ref().map(|_| info.purpose.to_owned()).map_err(brief);
-            let way = trial.as_ref().copied().unwrap_or(info.ways[0]);
-            offer.trials.push((way_name(way), outcome));
-            if let Ok(way) = trial {
+            let what = way_name(found.as_ref().copied().unwrap_or(info.ways[0]));
+            let outcome = found.as_ref().map(|_| info.purpose.to_owned()).map_err(brief);
+            offer.trials.push((what, outcome));
+            if let Ok(way) = found {
                 ways.insert(info.hook, way);
             }
         }
-        offer.trampoline = probe_trampoline(&mut ebpf, &btf);
-        let trampoline = offer.trampoline.clone().map(|()| "available; not used yet".to_owned());
-        offer.trials.push(("BPF trampolines (fentry)".into(), trampoline));
-        offer.tracepoint =
-            Ok(HOOKS.iter().map(|info| info.hook).filter(|hook| ways.contains_key(hook)).collect());
+        let functions = functions.and_then(|thread| thread.join().ok());
+        offer.trampoline = trampoline.map(|()| Trampoline {
+            functions: Functions::new(&functions.unwrap_or_default()),
+            hooks: ways.keys().copied().collect(),
+        });
+        if let Ok(Trampoline { functions, .. }) = &offer.trampoline {
+            let missing = functions.missing().count();
+            let words = format!("{} functions; {missing} syscalls have none", functions.len());
+            offer.trials.push(("functions of syscalls".into(), Ok(words)));
+        }
+        offer.tracepoint = Ok(ways.keys().copied().collect());
         let map = ebpf.take_map("ea_events").ok_or(EngineError::Map {
             act: "find",
             map: "ea_events",
@@ -274,7 +343,8 @@ impl Engine {
             ebpf,
             legacy,
             ways,
-            attached: BTreeMap::new(),
+            attachments: Attachments::default(),
+            btf: Some(btf),
             config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
             index: vec![vec![abi::Entry::default(); ARCHES.len() * abi::SYSCALLS]; abi::GENERATIONS],
             exes: Vec::new(),
@@ -295,28 +365,54 @@ impl Engine {
 
     /// Makes the filter that `plan` gives to this engine the live one. On an error the old filter stays as it was.
     pub fn apply(&mut self, rules: &[Rule], plan: &Plan) -> Result<(), EngineError> {
-        let tables = lower(rules, plan, &self.services)?;
-        let mut wanted = plan.hooks();
-        if self.legacy && !wanted.is_empty() {
-            wanted.insert(FORGET.hook);
+        let mut tables = lower(rules, plan, &self.services)?;
+        if !plan.judges_everywhere() {
+            tables.flags |= abi::CONFIG_STUBS;
         }
-        let new: Vec<Hook> =
-            wanted.iter().copied().filter(|hook| !self.attached.contains_key(hook)).collect();
+        let hooks = plan.hooks().into_iter().map(Target::Hook);
+        let mut wanted: BTreeSet<Target> =
+            hooks.chain(plan.stubs().iter().cloned().map(Target::Stub)).collect();
+        if self.legacy && !wanted.is_empty() {
+            wanted.insert(Target::Hook(FORGET));
+        }
+        self.load_programs(&wanted)?;
         self.let_programs_end();
         self.fill(&tables)?;
-        for (done, &hook) in new.iter().enumerate() {
-            if let Err(error) = self.attach(hook) {
-                for &hook in &new[..done] {
-                    self.detach(hook);
-                }
-                return Err(error);
+        let (ebpf, ways) = (&mut self.ebpf, &self.ways);
+        self.attachments.add(&wanted, |target| attach(ebpf, ways, target))?;
+        self.switch(tables)?;
+        self.attachments.keep_only(&wanted);
+        self.btf = None;
+        Ok(())
+    }
+
+    /// Loads the programs that were not loaded at the start.
+    fn load_programs(&mut self, wanted: &BTreeSet<Target>) -> Result<(), EngineError> {
+        let mut places: Vec<&Place> = Vec::new();
+        let mut judges: Vec<&Judge> = Vec::new();
+        for target in wanted {
+            match target {
+                Target::Hook(hook) => places.extend(self.ways.get(hook).copied().into_iter().flatten()),
+                Target::Stub(stub) if !judges.contains(&judge_of(stub)) => judges.push(judge_of(stub)),
+                Target::Stub(_) => {}
             }
         }
-        self.switch(tables)?;
-        let unused: Vec<Hook> = self.attached.keys().copied().filter(|hook| !wanted.contains(hook)).collect();
-        for hook in unused {
-            self.detach(hook);
+        places.retain(|place| program::descriptor(&self.ebpf, place).is_none());
+        judges.retain(|judge| program::descriptor(&self.ebpf, &judge.place).is_none());
+        if places.is_empty() && judges.is_empty() {
+            return Ok(());
         }
+        let btf = match self.btf.take() {
+            Some(btf) => btf,
+            None => Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?,
+        };
+        for place in places {
+            program::load(&mut self.ebpf, &btf, place)?;
+        }
+        for judge in judges {
+            program::load_judge(&mut self.ebpf, &btf, judge)?;
+        }
+        self.btf = Some(btf);
         Ok(())
     }
 
@@ -329,7 +425,7 @@ impl Engine {
 
     /// The hooks that are attached now.
     pub fn attached(&self) -> impl Iterator<Item = Hook> + '_ {
-        self.attached.keys().copied()
+        self.attachments.hooks()
     }
 
     /// The files that `exe=` rules name. They are looked up again by [`refresh_exes`](Self::refresh_exes).
@@ -364,31 +460,10 @@ impl Engine {
             sum.unread += cpu.unread;
             sum.no_state += cpu.no_state;
         }
-        let programs = self.attached.values().flat_map(Attached::programs);
-        sum.missed = programs.filter_map(|program| self.missed(program)).sum();
+        let places = self.ways.values().copied().flatten();
+        let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));
+        sum.missed = programs.filter_map(stub::misses).sum::<u64>() + self.attachments.misses();
         Ok(sum)
-    }
-
-    /// How often the kernel skipped the program because it was already running on that CPU; `None` where the kernel does
-    /// not say (before 5.12).
-    fn missed(&self, program: &str) -> Option<u64> {
-        let fd = self.ebpf.program(program)?.fd().ok()?.as_fd().as_raw_fd();
-        let text = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
-        line.trim().parse().ok()
-    }
-
-    fn attach(&mut self, hook: Hook) -> Result<(), EngineError> {
-        let way = self.ways.get(&hook).copied().unwrap_or_default();
-        let attached = hook::attach(&mut self.ebpf, way)?;
-        self.attached.insert(hook, attached);
-        Ok(())
-    }
-
-    fn detach(&mut self, hook: Hook) {
-        if let Some(attached) = self.attached.remove(&hook) {
-            hook::detach(&mut self.ebpf, attached);
-        }
     }
 
     /// Writes the idle generation's tables.
@@ -460,13 +535,20 @@ fn identity(path: &[u8]) -> abi::Exe {
     })
 }
 
-/// Loads the smallest program that needs a trampoline.
-fn probe_trampoline(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), String> {
-    let (name, target) = TRAMPOLINE_PROBE;
-    let program: &mut FEntry = ebpf
-        .program_mut(name)
-        .ok_or_else(|| "the object has no such program".to_owned())?
-        .try_into()
-        .map_err(|error: ProgramError| error.to_string())?;
-    program.load(target, btf).map_err(|error| reason(&error))
+/// Attaches a hook or a stub whose programs are loaded.
+fn attach(ebpf: &mut Ebpf, ways: &Ways, target: &Target) -> Result<Attached, EngineError> {
+    match target {
+        Target::Hook(hook) => {
+            let way = ways.get(hook).copied().unwrap_or_default();
+            let links: Result<_, _> = way.iter().map(|place| program::attach(ebpf, place)).collect();
+            links.map(Attached::hook)
+        }
+        Target::Stub(stub) => {
+            let judges = program::judges(ebpf, judge_of(stub))?;
+            let failed = |error| EngineError::Stub { function: stub.function.clone(), error };
+            let program = stub::load(stub.function.id, stub.moment, judges).map_err(failed)?;
+            let link = stub::attach(program.as_fd()).map_err(failed)?;
+            Ok(Attached::stub(link, program))
+        }
+    }
 }

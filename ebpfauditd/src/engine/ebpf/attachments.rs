@@ -1,0 +1,202 @@
+//! What is attached, and how it comes off again.
+//!
+//! Detaching a trampoline takes the kernel up to 130 ms, one after the other: nobody waits for it. What is not needed any more stays
+//! attached for a while, for rules change in bursts, and is then taken off by a thread of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kern::hooks::Hook;
+
+use super::program::Link;
+use super::stub;
+use crate::syscall_function::Stub;
+
+/// How long something stays attached that is not needed any more.
+const KEEP: Duration = Duration::from_secs(5);
+
+/// What can be attached.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Target {
+    /// A hook of the table.
+    Hook(Hook),
+    /// A stub at the function of a syscall.
+    Stub(Stub),
+}
+
+/// What is attached.
+pub(super) struct Attached {
+    _links: Vec<Link>,
+    /// A stub's own program; those of hooks belong to the object.
+    program: Option<OwnedFd>,
+}
+
+impl Attached {
+    /// A hook's program.
+    pub(super) fn hook(links: Vec<Link>) -> Self {
+        Self { _links: links, program: None }
+    }
+
+    /// A stub.
+    pub(super) fn stub(link: OwnedFd, program: OwnedFd) -> Self {
+        Self { _links: vec![Link::Descriptor(link)], program: Some(program) }
+    }
+
+    fn misses(&self) -> u64 {
+        self.program.as_ref().and_then(|program| stub::misses(program.as_fd())).unwrap_or(0)
+    }
+}
+
+/// What is to come off, oldest first.
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<(Instant, Target, Attached)>,
+    /// Something is being attached: it would wait for what is being detached.
+    busy: bool,
+    /// Nobody needs the thread any more.
+    over: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    /// Skipped runs of stubs that are gone.
+    missed: AtomicU64,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes off what has waited long enough, until the engine is dropped.
+    fn detach(&self) {
+        let mut queue = self.queue();
+        loop {
+            if queue.over {
+                return;
+            }
+            let left = queue.waiting.first().map(|(since, ..)| KEEP.saturating_sub(since.elapsed()));
+            match left {
+                None => queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(_) if queue.busy => {
+                    queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                }
+                Some(left) if !left.is_zero() => {
+                    let waited = self.changed.wait_timeout(queue, left);
+                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Some(_) => {
+                    let (_, _, attached) = queue.waiting.remove(0);
+                    drop(queue);
+                    self.missed.fetch_add(attached.misses(), Ordering::Relaxed);
+                    drop(attached);
+                    queue = self.queue();
+                }
+            }
+        }
+    }
+}
+
+/// Everything that is attached.
+#[derive(Default)]
+pub(super) struct Attachments {
+    present: BTreeMap<Target, Attached>,
+    shared: Arc<Shared>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Attachments {
+    /// The hooks that are attached and needed.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = Hook> + '_ {
+        self.present.keys().filter_map(|target| match target {
+            Target::Hook(hook) => Some(*hook),
+            Target::Stub(_) => None,
+        })
+    }
+
+    /// Makes sure that all of `wanted` is attached, by `attach` what is not. On an error what was attached for it comes off.
+    pub(super) fn add<E>(
+        &mut self,
+        wanted: &BTreeSet<Target>,
+        mut attach: impl FnMut(&Target) -> Result<Attached, E>,
+    ) -> Result<(), E> {
+        let new: Vec<&Target> = wanted.iter().filter(|target| !self.present.contains_key(target)).collect();
+        self.shared.queue().busy = true;
+        let mut result = Ok(());
+        for (done, target) in new.iter().enumerate() {
+            let kept = {
+                let mut queue = self.shared.queue();
+                let at = queue.waiting.iter().position(|(_, known, _)| known == *target);
+                at.map(|at| queue.waiting.remove(at).2)
+            };
+            match kept.map_or_else(|| attach(target), Ok) {
+                Ok(attached) => drop(self.present.insert((*target).clone(), attached)),
+                Err(error) => {
+                    result = Err(error);
+                    let undone: BTreeSet<&Target> = new[..done].iter().copied().collect();
+                    self.retire(|target| undone.contains(target));
+                    break;
+                }
+            }
+        }
+        self.shared.queue().busy = false;
+        self.shared.changed.notify_one();
+        result
+    }
+
+    /// Lets go of what is not wanted; it comes off later.
+    pub(super) fn keep_only(&mut self, wanted: &BTreeSet<Target>) {
+        self.retire(|target| !wanted.contains(target));
+    }
+
+    fn retire(&mut self, unwanted: impl Fn(&Target) -> bool) {
+        let now = Instant::now();
+        let gone: Vec<_> = self
+            .present
+            .extract_if(.., |target, _| unwanted(target))
+            .map(|(target, attached)| (now, target, attached))
+            .collect();
+        if gone.is_empty() {
+            return;
+        }
+        self.shared.queue().waiting.extend(gone);
+        self.shared.changed.notify_one();
+        if self.thread.is_none() {
+            let shared = Arc::clone(&self.shared);
+            match thread::Builder::new().name("detach".into()).spawn(move || shared.detach()) {
+                Ok(thread) => self.thread = Some(thread),
+                Err(error) => self.without_thread(&error),
+            }
+        }
+    }
+
+    /// Then it comes off now, however long that takes.
+    fn without_thread(&self, error: &io::Error) {
+        log::warn!("detaching without a thread of its own: {error}");
+        let gone = std::mem::take(&mut self.shared.queue().waiting);
+        let missed: u64 = gone.iter().map(|(_, _, attached)| attached.misses()).sum();
+        self.shared.missed.fetch_add(missed, Ordering::Relaxed);
+    }
+
+    /// How often the kernel skipped a stub because it was already running on that CPU.
+    pub(super) fn misses(&self) -> u64 {
+        let waiting: u64 = self.shared.queue().waiting.iter().map(|(_, _, attached)| attached.misses()).sum();
+        let present: u64 = self.present.values().map(Attached::misses).sum();
+        present + waiting + self.shared.missed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Attachments {
+    /// The thread is not waited for: the end of the process takes off what is left.
+    fn drop(&mut self) {
+        self.shared.queue().over = true;
+        self.shared.changed.notify_one();
+    }
+}

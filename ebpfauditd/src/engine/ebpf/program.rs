@@ -1,0 +1,131 @@
+//! The object and its programs: which the kernel takes, and how each is loaded and attached.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use aya::maps::ProgramArray;
+use aya::programs::kprobe::KProbeLink;
+use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError};
+use aya::{Btf, Ebpf, EbpfLoader};
+use kern::hooks::{HookKind, Judge, Place};
+
+use super::{EngineError, map_error, stub, symbol};
+
+/// What keeps a program attached, as long as it is there.
+#[expect(dead_code, reason = "held, not read")]
+pub(super) enum Link {
+    /// To a function or tracepoint.
+    Descriptor(OwnedFd),
+    /// To a breakpoint.
+    Probe(KProbeLink),
+}
+
+/// Creates the object's maps; nothing is loaded yet.
+pub(super) fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebpf, EngineError> {
+    let mut loader = EbpfLoader::new();
+    let has_tai: u32 = u32::from(has_tai_clock());
+    let apparmor_sizes = symbol::apparmor_sizes();
+    loader
+        .btf(Some(btf))
+        .allow_unsupported_maps()
+        .map_max_entries("ea_events", ring_bytes)
+        .override_global("ea_has_tai", &has_tai, true)
+        .override_global("ea_apparmor_sizes", &apparmor_sizes, true);
+    loader.load(object).map_err(EngineError::Load)
+}
+
+/// `bpf_ktime_get_tai_ns` came with 6.1; a program that names a helper its kernel lacks is refused.
+fn has_tai_clock() -> bool {
+    aya::sys::is_helper_supported(
+        aya::programs::ProgramType::RawTracePoint,
+        aya_obj::generated::bpf_func_id::BPF_FUNC_ktime_get_tai_ns,
+    )
+    .unwrap_or(false)
+}
+
+fn failed(place: &Place) -> impl Fn(ProgramError) -> EngineError {
+    let Place { program, target, .. } = *place;
+    move |source| EngineError::Attach { program, target, source }
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, place: &Place) -> Result<&'a mut Program, EngineError> {
+    ebpf.program_mut(place.program).ok_or(ProgramError::UnexpectedProgramType).map_err(failed(place))
+}
+
+/// Loads the program of a place, so that it can be attached there; nothing if it is loaded.
+pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
+    let program = program(ebpf, place)?;
+    if program.fd().is_ok() {
+        return Ok(());
+    }
+    let loaded = match place.kind {
+        HookKind::BtfTracepoint => {
+            <&mut BtfTracePoint>::try_from(program).and_then(|program| program.load(place.target, btf))
+        }
+        HookKind::Fentry => {
+            <&mut FEntry>::try_from(program).and_then(|program| program.load(place.target, btf))
+        }
+        HookKind::Fexit => {
+            <&mut FExit>::try_from(program).and_then(|program| program.load(place.target, btf))
+        }
+        HookKind::Kprobe | HookKind::Kretprobe => <&mut KProbe>::try_from(program).and_then(KProbe::load),
+    };
+    loaded.map_err(failed(place))
+}
+
+/// Finds out whether a place can be had: whether its program loads, and where that says nothing of the target, whether it can be
+/// attached.
+pub(super) fn probe(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
+    load(ebpf, btf, place)?;
+    match place.kind {
+        HookKind::Kprobe | HookKind::Kretprobe => attach(ebpf, place).map(drop),
+        HookKind::BtfTracepoint | HookKind::Fentry | HookKind::Fexit => Ok(()),
+    }
+}
+
+/// Attaches a program that is loaded.
+pub(super) fn attach(ebpf: &mut Ebpf, place: &Place) -> Result<Link, EngineError> {
+    let program = program(ebpf, place)?;
+    match place.kind {
+        HookKind::Kprobe | HookKind::Kretprobe => {
+            let probe: &mut KProbe = program.try_into().map_err(failed(place))?;
+            let link = probe.attach(place.target, 0).and_then(|id| probe.take_link(id));
+            link.map(Link::Probe).map_err(failed(place))
+        }
+        HookKind::BtfTracepoint | HookKind::Fentry | HookKind::Fexit => {
+            let fd = program.fd().map_err(failed(place))?.as_fd();
+            let link = stub::attach(fd).map_err(ProgramError::IOError);
+            link.map(Link::Descriptor).map_err(failed(place))
+        }
+    }
+}
+
+/// The descriptor of a program that is loaded.
+pub(super) fn descriptor<'a>(ebpf: &'a Ebpf, place: &Place) -> Option<BorrowedFd<'a>> {
+    Some(ebpf.program(place.program)?.fd().ok()?.as_fd())
+}
+
+/// Loads a judge, and puts it where its stubs find it; nothing if it is there.
+pub(super) fn load_judge(ebpf: &mut Ebpf, btf: &Btf, judge: &Judge) -> Result<(), EngineError> {
+    load(ebpf, btf, &judge.place)?;
+    let program = program(ebpf, &judge.place)?.fd().map_err(failed(&judge.place))?.try_clone();
+    let program = program.map_err(ProgramError::IOError).map_err(failed(&judge.place))?;
+    let map = ebpf.map_mut(judge.programs).ok_or(EngineError::Map {
+        act: "find",
+        map: judge.programs,
+        error: "the object has no such map".into(),
+    })?;
+    let mut programs = ProgramArray::try_from(map).map_err(map_error("open", judge.programs))?;
+    programs.set(0, &program, 0).map_err(map_error("write", judge.programs))
+}
+
+/// The descriptor of the map in which a judge's stubs find it.
+pub(super) fn judges<'a>(ebpf: &'a Ebpf, judge: &Judge) -> Result<BorrowedFd<'a>, EngineError> {
+    match ebpf.map(judge.programs) {
+        Some(aya::maps::Map::ProgramArray(map)) => Ok(map.fd().as_fd()),
+        _ => Err(EngineError::Map {
+            act: "find",
+            map: judge.programs,
+            error: "the object has no such map".into(),
+        }),
+    }
+}

@@ -1,0 +1,244 @@
+//! The exit list: which engine gets which group of rules, and where their syscalls are judged.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use audit_rules::{Action, Arch, List, Rule, table};
+use kern::abi::{self, Family};
+use kern::hooks::Hook;
+
+use super::{Assignment, EngineKind, Offer, Trampoline, arches, kernel, obstacle, syscalls};
+use crate::family::{ARCHES, Service, Services, node};
+use crate::syscall_function::{Moment, Stub};
+
+/// The most functions that get a stub of their own: attaching a hundred takes half a second, and detaching them 13 s on some
+/// kernels. With more a program at the exit of all syscalls serves better.
+const MOST_STUBS: usize = 250;
+
+/// Sets of syscalls that rules have in common.
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn new() -> Self {
+        Self((0..ARCHES.len() * abi::SYSCALLS).collect())
+    }
+
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
+        }
+        at
+    }
+
+    fn join(&mut self, one: usize, two: usize) {
+        let (one, two) = (self.root(one), self.root(two));
+        self.0[one] = two;
+    }
+}
+
+/// What stands in the way of one engine: by rule, and by group the first rule that has an obstacle.
+struct Obstacles {
+    rules: Vec<Option<String>>,
+    groups: Vec<Option<usize>>,
+}
+
+impl Obstacles {
+    fn new(rules: &[Rule], roots: &[Option<usize>], obstacle: impl Fn(&Rule) -> Option<String>) -> Self {
+        let mut found =
+            Self { rules: vec![None; rules.len()], groups: vec![None; ARCHES.len() * abi::SYSCALLS] };
+        for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.list() == List::Exit) {
+            found.rules[index] = obstacle(rule);
+            if let (Some(_), Some(root)) = (&found.rules[index], roots[index]) {
+                found.groups[root].get_or_insert(index);
+            }
+        }
+        found
+    }
+
+    /// Why the engine cannot serve rule `index`, itself or for another's sake.
+    fn of(&self, index: usize, root: Option<usize>) -> Option<String> {
+        self.rules[index].clone().or_else(|| {
+            let other = self.groups[root?]?;
+            Some(format!("shares a syscall with rule {}, and the first match decides", other + 1))
+        })
+    }
+}
+
+/// The plan of the exit list.
+#[derive(Debug, Default)]
+pub(super) struct ExitList {
+    /// By rule; `None` for rules of other lists.
+    pub(super) assignments: Vec<Option<Assignment>>,
+    /// The stubs that judge.
+    pub(super) stubs: BTreeSet<Stub>,
+}
+
+/// Plans the exit list.
+pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitList {
+    let whole_tasks = rules.iter().any(|rule| rule.list() == List::Task && rule.action() == Action::Always);
+    let mut groups = Groups::new();
+    let mut nodes: Vec<Vec<usize>> = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let mut mine = Vec::new();
+        if rule.list() == List::Exit {
+            for arch in arches(rule) {
+                mine.extend(syscalls(rule, ARCHES[arch]).map(|number| node(arch, number)));
+            }
+            for pair in mine.windows(2) {
+                groups.join(pair[0], pair[1]);
+            }
+        }
+        nodes.push(mine);
+    }
+    let roots: Vec<Option<usize>> =
+        nodes.iter().map(|nodes| nodes.first().map(|&first| groups.root(first))).collect();
+    let common = |rule: &Rule, hooks: Result<&BTreeSet<Hook>, &String>, obstacle: Judged| match hooks {
+        Err(reason) => Some(reason.clone()),
+        Ok(_) if whole_tasks => Some("a task,always rule makes the kernel record whole tasks".into()),
+        Ok(hooks) => obstacle(rule, services, hooks),
+    };
+    let trampoline = offer.trampoline.as_ref().map(|trampoline| &trampoline.hooks);
+    let trampolines =
+        Obstacles::new(rules, &roots, |rule| common(rule, trampoline, obstacle::of_trampolines));
+    let tracepoint = offer.tracepoint.as_ref();
+    let tracepoints =
+        Obstacles::new(rules, &roots, |rule| common(rule, tracepoint, obstacle::of_tracepoints));
+
+    let mut list = ExitList { assignments: vec![None; rules.len()], stubs: BTreeSet::new() };
+    for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.list() == List::Exit) {
+        let root = roots[index];
+        let assignment = match (trampolines.of(index, root), tracepoints.of(index, root)) {
+            (None, _) => Assignment::new(EngineKind::Trampoline, note(rule, services, true)),
+            (Some(_), None) => Assignment::new(EngineKind::Tracepoint, note(rule, services, false)),
+            (Some(reason), Some(_)) if offer.trampoline.is_ok() => kernel(offer, reason),
+            (_, Some(reason)) => kernel(offer, reason),
+        };
+        list.assignments[index] = Some(assignment);
+    }
+    list.attach(rules, &nodes, offer, services);
+    list
+}
+
+type Judged = fn(&Rule, &Services, &BTreeSet<Hook>) -> Option<String>;
+
+impl ExitList {
+    /// Where the syscalls are judged: by stubs if all can be, else at the exit of every syscall; and what hooks the rules need.
+    fn attach(&mut self, rules: &[Rule], nodes: &[Vec<usize>], offer: &Offer, services: &Services) {
+        let mut judged = vec![false; ARCHES.len() * abi::SYSCALLS];
+        let mut everywhere = None;
+        for ((assignment, rule), nodes) in self.assignments.iter().zip(rules).zip(nodes) {
+            match assignment.as_ref().map(|assignment| assignment.engine) {
+                Some(EngineKind::Trampoline) if rule.action() == Action::Always => {
+                    nodes.iter().for_each(|&node| judged[node] = true);
+                }
+                Some(EngineKind::Tracepoint) => everywhere = Some("other rules need it".to_owned()),
+                _ => {}
+            }
+        }
+        let trampoline = offer.trampoline.as_ref().ok();
+        if let Some(trampoline) = trampoline {
+            let wanted = (0..judged.len()).filter(|&node| judged[node]);
+            for (arch, number) in wanted.map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32)) {
+                match stub(trampoline, services, arch, number) {
+                    Ok(stub) => drop(self.stubs.insert(stub)),
+                    Err(reason) => {
+                        everywhere.get_or_insert(reason);
+                    }
+                }
+            }
+        }
+        if self.stubs.len() > MOST_STUBS {
+            everywhere.get_or_insert_with(|| format!("rules name {} functions", self.stubs.len()));
+        }
+        if everywhere.is_some() {
+            self.stubs.retain(|stub| stub.moment == Moment::Entry);
+        }
+        for ((assignment, rule), nodes) in self.assignments.iter_mut().zip(rules).zip(nodes) {
+            let Some(assignment) = assignment.as_mut().filter(|assignment| assignment.engine.is_ours())
+            else {
+                continue;
+            };
+            let by_trampoline = trampoline.filter(|_| assignment.engine == EngineKind::Trampoline);
+            let (hooks, functions) = attachments(rule, nodes, services, by_trampoline, everywhere.is_none());
+            assignment.hooks = hooks.into_iter().collect();
+            assignment.functions = functions.into_iter().collect();
+            if let (Some(reason), Some(_)) = (&everywhere, by_trampoline) {
+                assignment.reason.push_str("; judged at the exit of every syscall: ");
+                assignment.reason.push_str(reason);
+            }
+        }
+    }
+}
+
+fn stub(trampoline: &Trampoline, services: &Services, arch: usize, number: u32) -> Result<Stub, String> {
+    let ends = services.get(arch, number) == Service::Full(Family::Exit);
+    let moment = if ends { Moment::Entry } else { Moment::Exit };
+    match trampoline.functions.get(arch, number) {
+        Ok(function) => Ok(Stub { function: function.clone(), moment }),
+        Err(missing) => Err(format!("{}: {missing}", title(ARCHES[arch], number))),
+    }
+}
+
+fn title(arch: Arch, number: u32) -> String {
+    let bits = if arch == Arch::I386 { "32-bit " } else { "" };
+    match table::syscall::name(arch, number) {
+        Some(name) => format!("{bits}{name}"),
+        None => format!("{bits}syscall {number}"),
+    }
+}
+
+/// The hooks that a rule needs, and the functions whose stubs judge it.
+fn attachments(
+    rule: &Rule,
+    nodes: &[usize],
+    services: &Services,
+    trampoline: Option<&Trampoline>,
+    by_stubs: bool,
+) -> (BTreeSet<Hook>, BTreeSet<Arc<str>>) {
+    let (mut hooks, mut functions) = (BTreeSet::new(), BTreeSet::new());
+    let records = rule.action() == Action::Always;
+    for (arch, number) in nodes.iter().map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32)) {
+        let service = services.get(arch, number);
+        let ends = service == Service::Full(Family::Exit);
+        match trampoline {
+            Some(trampoline) if by_stubs || ends => {
+                if let Ok(function) = trampoline.functions.get(arch, number)
+                    && records
+                {
+                    functions.insert(Arc::clone(&function.name));
+                }
+            }
+            _ if ends => drop(hooks.insert(Hook::ProcessExit)),
+            None if matches!(service, Service::None(_)) => {}
+            _ => drop(hooks.insert(Hook::SyscallExit)),
+        }
+        if !records {
+            continue;
+        }
+        let facts = services.facts(arch, number).iter();
+        let given = facts.flat_map(|&fact| obstacle::hooks_of(fact));
+        match (trampoline, service) {
+            // the facts of a 32-bit syscall that only happens to have the number may not be to be had
+            (Some(trampoline), _) => hooks.extend(given.filter(|hook| trampoline.hooks.contains(hook))),
+            (None, Service::Full(_)) => hooks.extend(given),
+            (None, _) => {}
+        }
+    }
+    (hooks, functions)
+}
+
+/// What a reader of the plan should know of a rule that eBPF programs serve.
+fn note(rule: &Rule, services: &Services, by_trampolines: bool) -> String {
+    let arches = arches(rule);
+    if arches.is_empty() {
+        return "never matches: no such architecture on this machine".into();
+    }
+    let reads_names = arches.iter().any(|&arch| {
+        rule.syscalls().iter().any(|number| matches!(services.get(arch, number), Service::Success(_)))
+    });
+    if !by_trampolines && rule.action() == Action::Always && reads_names {
+        return "inode from the open file; the name's text is read from user memory".into();
+    }
+    "all its facts are known at the hooks".into()
+}

@@ -1,0 +1,131 @@
+//! Why an engine cannot serve a rule.
+
+use std::collections::BTreeSet;
+
+use audit_rules::{Action, Comparison, Field, Op, Rule, table};
+use kern::abi::Family;
+use kern::hooks::{Fact, HOOKS, Hook};
+
+use super::{arches, syscalls};
+use crate::family::{ARCHES, Service, Services};
+
+/// The hooks that have a part in a fact.
+pub(super) fn hooks_of(fact: Fact) -> impl Iterator<Item = Hook> {
+    HOOKS.iter().filter(move |info| info.facts.contains(&fact)).map(|info| info.hook)
+}
+
+/// Why a fact cannot be had with these hooks.
+fn lack(fact: Fact, hooks: &BTreeSet<Hook>) -> Option<String> {
+    let mut needed = hooks_of(fact).peekable();
+    if needed.peek().is_none() {
+        return Some(format!("no hook gives the {}", fact.words()));
+    }
+    let missing = needed.find(|hook| !hooks.contains(hook))?;
+    Some(format!("this kernel has no {}", missing.info().target()))
+}
+
+/// Whether the rule matches only syscalls that succeed.
+fn wants_success(rule: &Rule) -> bool {
+    rule.conditions().iter().any(|condition| {
+        condition.field() == Field::Success
+            && match condition.op() {
+                Op::Eq => condition.number() != Some(0),
+                Op::Ne => condition.number() == Some(0),
+                _ => false,
+            }
+    })
+}
+
+/// A condition that no eBPF program can judge.
+fn beyond_programs(rule: &Rule) -> Option<String> {
+    rule.conditions().iter().map(audit_rules::Condition::field).find_map(|field| {
+        let beyond = field.is_object_label() || field.is_subject_label();
+        beyond
+            .then(|| format!("{} is a context of a security module, which no program can read", field.name()))
+    })
+}
+
+/// A condition that the tracepoint engine cannot judge.
+fn beyond_tracepoints(rule: &Rule) -> Option<String> {
+    rule.conditions().iter().find_map(|condition| {
+        let field = condition.field();
+        let beyond = match field {
+            Field::DevMajor
+            | Field::DevMinor
+            | Field::Inode
+            | Field::Path
+            | Field::Dir
+            | Field::FileType
+            | Field::ObjUid
+            | Field::ObjGid
+            | Field::Perm => true,
+            Field::Compare => condition
+                .number()
+                .and_then(Comparison::from_number)
+                .is_none_or(|pair| matches!(pair.fields().1, Field::ObjUid | Field::ObjGid)),
+            _ => false,
+        };
+        beyond.then(|| format!("{} is judged by the names that the kernel's path walk found", field.name()))
+    })
+}
+
+/// The syscalls that decide which engine serves the rule: architecture's index, number, name.
+///
+/// A rule without `arch=` also names the 32-bit syscalls that happen to have its numbers. They do not decide.
+fn deciding(rule: &Rule) -> impl Iterator<Item = (usize, u32, &'static str)> + '_ {
+    let arches = arches(rule);
+    let native = arches.contains(&0);
+    arches.into_iter().filter(move |&arch| arch == 0 || !native).flat_map(move |arch| {
+        syscalls(rule, ARCHES[arch]).map(move |number| {
+            (arch, number, table::syscall::name(ARCHES[arch], number).unwrap_or("syscall"))
+        })
+    })
+}
+
+/// Why the rule by itself cannot be served by trampolines.
+pub(super) fn of_trampolines(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
+    if let Some(reason) = beyond_programs(rule) {
+        return Some(reason);
+    }
+    // A rule that suppresses needs no records; what it is judged by, the rules that record need too.
+    if rule.action() == Action::Never {
+        return None;
+    }
+    deciding(rule).find_map(|(arch, number, name)| {
+        services
+            .facts(arch, number)
+            .iter()
+            .find_map(|&fact| lack(fact, hooks))
+            .map(|reason| format!("{name}: {reason}"))
+    })
+}
+
+/// Why the rule by itself cannot be served by tracepoints.
+pub(super) fn of_tracepoints(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
+    if let Some(reason) = beyond_programs(rule).or_else(|| beyond_tracepoints(rule)) {
+        return Some(reason);
+    }
+    if rule.action() == Action::Never {
+        return None;
+    }
+    if rule.syscalls().is_all() {
+        return Some(
+            "it names every syscall, also those whose PATH records need the kernel's path walk".into(),
+        );
+    }
+    deciding(rule).find_map(|(arch, number, name)| match services.get(arch, number) {
+        Service::None(reason) => Some(format!("{name}: {reason}")),
+        Service::Success(_) if !wants_success(rule) => {
+            Some(format!("{name}: only successful ones (-F success=1) are known outside"))
+        }
+        Service::Success(_) => None,
+        Service::Full(Family::Exit) if !hooks.contains(&Hook::ProcessExit) => {
+            Some(format!("{name}: it never returns, and this kernel's sched_process_exit comes too late"))
+        }
+        Service::Full(_) => services
+            .facts(arch, number)
+            .iter()
+            .find_map(|&fact| lack(fact, hooks))
+            .map(|reason| format!("{name}: {reason}")),
+    })
+}
