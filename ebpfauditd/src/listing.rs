@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use audit_rules::Rule;
 
+use crate::engine::ebpf::Counters;
 use crate::plan::{EngineKind, Offer, Plan};
 use crate::stats::{Totals, total};
 
@@ -59,12 +60,13 @@ pub fn plan(rules: &[&Rule], plan: &Plan) -> String {
     text
 }
 
-/// What was taken, written and lost: lines of `name value`.
-pub fn counters(totals: &Totals, produced: u64, missed: u64, lost: &[(&'static str, u64)]) -> String {
+/// What was taken, written and lost: lines of `name value`. Those that begin with `failed_` count what the programs in the kernel
+/// could not do; `auditctl -s` shows them when they are not zero.
+pub fn counters(totals: &Totals, hooks: &Counters, lost: &[(&'static str, u64)]) -> String {
     let mut text = format!(
-        "events_tracepoint {}\nevents_kernel {}\nevents_own {}\nrecords_written {}\nbytes_written {}\n\
-         records_waiting {}\nrecords_discarded {}\nproduced_tracepoint {produced}\n\
-         missed_tracepoint {missed}\nlost {}\n",
+        "events_ebpf {}\nevents_kernel {}\nevents_own {}\nrecords_written {}\nbytes_written {}\n\
+         records_waiting {}\nrecords_discarded {}\nproduced_ebpf {}\nunread_facts {}\n\
+         failed_runs {}\nfailed_states {}\nfailed_names {}\nlost {}\n",
         totals.ebpf_events,
         totals.kernel_events,
         totals.own_events,
@@ -72,6 +74,11 @@ pub fn counters(totals: &Totals, produced: u64, missed: u64, lost: &[(&'static s
         totals.lines.bytes,
         totals.lines.waiting,
         totals.lines.discarded,
+        hooks.produced,
+        hooks.unread,
+        hooks.missed,
+        hooks.no_state,
+        hooks.cut,
         total(lost),
     );
     for (reason, count) in lost {

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 
 use crate::authority::{kernel_request, values};
 use crate::enforcement::{ChangeError, Enforcement};
+use crate::engine::ebpf::Counters;
 use crate::engine::kernel;
 use crate::listing;
 use crate::options::Options;
@@ -244,20 +245,16 @@ impl Service {
         total(&self.lost()).saturating_sub(self.forgotten)
     }
 
-    /// Runs of our programs that the kernel skipped.
-    fn missed(&mut self) -> u64 {
-        self.enforcement
-            .ebpf()
-            .and_then(|engine| engine.counters().ok())
-            .map_or(0, |counters| counters.missed)
+    /// What the programs in the kernel counted; zeros without them.
+    fn hooks(&mut self) -> Counters {
+        self.enforcement.ebpf().and_then(|engine| engine.counters().ok()).unwrap_or_default()
     }
 
     /// Lines of `name value`.
     pub fn counters(&mut self) -> String {
-        let produced = self.produced();
         let lost = self.lost();
-        let missed = self.missed();
-        listing::counters(&self.recorder.counters().totals(), produced, missed, &lost)
+        let hooks = self.hooks();
+        listing::counters(&self.recorder.counters().totals(), &hooks, &lost)
     }
 
     /// Each rule with its engine.
@@ -385,9 +382,8 @@ impl Service {
             thread::sleep(Duration::from_millis(5));
         }
         self.say_losses();
-        let missed = self.missed();
+        let hooks = self.hooks();
         let mut lost = self.lost();
-        let produced = self.produced();
         let Self { recorder, mut enforcement, .. } = self;
         let totals = recorder.stop(own_record::daemon_end(sender))?;
         // What still waited for the log, or came last, may be lost only now; the log is the last place that would say so.
@@ -398,17 +394,9 @@ impl Service {
         if let Some(kernel) = enforcement.kernel() {
             kernel.restore();
         }
-        log::info!("{}", listing::counters(&totals, produced, missed, &lost).trim_end().replace('\n', ", "));
+        log::info!("{}", listing::counters(&totals, &hooks, &lost).trim_end().replace('\n', ", "));
         log::info!("The audit daemon is exiting.");
         Ok(())
-    }
-
-    /// Events that the eBPF programs made, lost ones included.
-    fn produced(&mut self) -> u64 {
-        self.enforcement
-            .ebpf()
-            .and_then(|engine| engine.counters().ok())
-            .map_or(0, |counters| counters.produced)
     }
 }
 

@@ -185,7 +185,7 @@ fn every_event_of_a_flood_is_written_or_counted_as_lost() {
         assert_eq!(daemon.stop(), 0);
         let log = site.log();
         let written = log.lines().filter(|line| line.starts_with("type=SYSCALL ")).count() as u64;
-        let produced = counter(&text, "produced_tracepoint");
+        let produced = counter(&text, "produced_ebpf");
         assert!(produced >= 5000 && lost > 0, "round {round}: {text}");
         assert_eq!(produced, written + lost, "round {round}: {text}");
         let said: u64 = log

@@ -39,7 +39,7 @@ fn run(audit: &Audit, fixture: &Fixture, rules: &[String]) -> Result<u64> {
             .parse()
             .context("a counter")
     };
-    let (produced, taken) = (counted("produced_tracepoint")?, counted("events_tracepoint")?);
+    let (produced, taken) = (counted("produced_ebpf")?, counted("events_ebpf")?);
     ensure!(produced >= u64::from(FLOOD) && produced == taken + lost, "{counters}");
     if lost > 0 {
         let said: u64 = text

@@ -115,6 +115,8 @@ pub struct Counters {
     pub unread: u64,
     /// Per-task state that could not be had (the event lacks what it would have held).
     pub no_state: u64,
+    /// Names for which there was no room (the event was recorded without them).
+    pub cut: u64,
 }
 
 impl Counters {
@@ -459,6 +461,7 @@ impl Engine {
             sum.lost_arguments += cpu.lost[abi::Loss::Arguments as usize];
             sum.unread += cpu.unread;
             sum.no_state += cpu.no_state;
+            sum.cut += cpu.cut;
         }
         let places = self.ways.values().copied().flatten();
         let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));

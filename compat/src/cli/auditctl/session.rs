@@ -197,6 +197,10 @@ impl<'a> Session<'a> {
             Ok(features) => self.print(&status::features(&features)),
             Err(error) => return self.refused("feature request", &error),
         }
+        // beyond what the original prints, and only when something is wrong
+        if let Ok(counters) = self.target.counters() {
+            self.print(&status::failures(&counters));
+        }
         Ok(())
     }
 

@@ -36,6 +36,12 @@ pub(super) fn features(features: &Features) -> String {
     format!("loginuid_immutable {} {locked}\n", u8::from(features.loginuid_immutable()))
 }
 
+/// Of the daemon's counters those of what its programs in the kernel could not do, unless they are zero.
+pub(super) fn failures(counters: &str) -> String {
+    let failed = |line: &&str| line.starts_with("failed_") && !line.ends_with(" 0");
+    counters.lines().filter(failed).fold(String::new(), |text, line| text + line + "\n")
+}
+
 fn enabled(number: u32) -> &'static str {
     match number {
         0 => "disable",
@@ -57,6 +63,15 @@ fn failure(number: u32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_shown_when_there_are_any() {
+        assert_eq!(failures("events_ebpf 9\nfailed_runs 0\nfailed_states 0\nlost 3\n"), "");
+        assert_eq!(
+            failures("failed_runs 10\nfailed_states 0\nfailed_names 2\n"),
+            "failed_runs 10\nfailed_names 2\n"
+        );
+    }
 
     #[test]
     fn the_block_has_these_lines() {

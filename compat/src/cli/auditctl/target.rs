@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::audit::{Answer, Audit};
+use crate::audit::{Answer, Audit, kind};
 use crate::control::{ControlSocket, default_socket_path};
 use crate::netlink::AuditSocket;
 
@@ -20,6 +20,18 @@ impl Target {
             Ok(socket) => Ok(Self::Daemon(socket)),
             // No socket, nobody behind it, or not ours to use: then the kernel decides what the caller may do.
             Err(_) => Ok(Self::Kernel(AuditSocket::open()?)),
+        }
+    }
+}
+
+impl Target {
+    /// What the daemon counted, lines of `name value`; nothing without a daemon.
+    pub(super) fn counters(&mut self) -> io::Result<String> {
+        match self {
+            Self::Daemon(socket) => {
+                socket.text(kind::COUNTERS).map(|text| String::from_utf8_lossy(&text).into_owned())
+            }
+            Self::Kernel(_) => Ok(String::new()),
         }
     }
 }
