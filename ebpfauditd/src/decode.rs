@@ -238,11 +238,8 @@ impl Decoder {
     fn syscall(&mut self, record: &[u8]) -> Option<&mut Event> {
         let captured = Captured::new(record, None)?;
         let cpu = captured.head.cpu as usize;
-        // The pieces of an event follow it on its CPU: another event says that the rest was lost, which the kernel
-        // side has counted.
-        if let Some(waiting) = self.waiting.get_mut(cpu) {
-            *waiting = None;
-        }
+        // The pieces of an event follow it on its CPU, but for whole events that preempted it: another one with pieces says
+        // that the rest was lost, which the kernel side has counted.
         if captured.arguments.len() < captured.head.args_len as usize {
             self.wait(cpu, record, &captured);
             return None;

@@ -231,6 +231,7 @@ impl Service {
             lost.push(("ring-full", counters.lost_ring));
             lost.push(("too-large", counters.lost_size));
             lost.push(("arguments", counters.lost_arguments));
+            lost.push(("nested", counters.lost_nested));
         }
         if let Some(kernel) = self.enforcement.kernel()
             && let Ok(count) = kernel.lost()

@@ -604,6 +604,7 @@ enum ea_loss {
 	EA_LOSS_RING,      /* no room in the ring */
 	EA_LOSS_SCRATCH,   /* the event is larger than the buffer */
 	EA_LOSS_ARGUMENTS, /* no room for a continuation of its arguments */
+	EA_LOSS_NESTED, /* too many ends of syscalls, each preempted by the next (judged or not) */
 	EA_LOSSES,
 };
 

@@ -205,10 +205,15 @@ struct ea_frame {
 #define EA_ANY_SLOT 0xffffffffu
 #define EA_NO_LIMIT 0xffffffffu
 
+/*
+ * Programs on trampolines can be preempted, and another task's end of a syscall can come in between
+ * on the same CPU: that many deep before an event is lost, which is counted.
+ */
+#define EA_NESTED 4
+
 enum {
 	EA_FRAME_SYSCALL,
-	EA_FRAME_EXIT,
-	EA_FRAME_FORK,
+	EA_FRAME_FORK = EA_NESTED,
 	EA_FRAMES,
 };
 
@@ -323,6 +328,14 @@ struct {
 	EA_TASK_MAP(struct ea_texts, EA_LONG_TEXTS);
 } ea_texts SEC(".maps");
 
+/* Ends of syscalls that are being judged on this CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} ea_nesting SEC(".maps");
+
 static __always_inline struct ea_frame *maps__frame(u32 which)
 {
 	return bpf_map_lookup_elem(&ea_frames, &which);
@@ -402,6 +415,49 @@ static __always_inline void maps__release(void *map, struct task_struct *task)
 #else
 	bpf_task_storage_delete(map, task);
 #endif
+}
+
+/* Counts on, and gives the new count; whatever else runs on the CPU in between. */
+static __always_inline u64 maps__next(u64 *count)
+{
+#ifdef EA_LEGACY
+	/* the kernels that take it do not preempt in between, and have no atomic operation for it
+	 */
+	return ++*count;
+#else
+	return __sync_fetch_and_add(count, 1) + 1;
+#endif
+}
+
+/* A frame for the end of a syscall, until maps__leave; EA_FRAMES: none is free. */
+static __always_inline u32 maps__enter(void)
+{
+	struct ea_counters *counters;
+	u32 zero = 0, depth;
+	u32 *nesting = bpf_map_lookup_elem(&ea_nesting, &zero);
+
+	if (!nesting)
+		return EA_FRAMES;
+#ifdef EA_LEGACY
+	depth = (*nesting)++;
+#else
+	depth = __sync_fetch_and_add(nesting, 1);
+#endif
+	if (depth < EA_NESTED)
+		return EA_FRAME_SYSCALL + depth;
+	counters = maps__counters();
+	if (counters)
+		counters->lost[EA_LOSS_NESTED]++;
+	return EA_FRAMES;
+}
+
+static __always_inline void maps__leave(void)
+{
+	u32 zero = 0;
+	u32 *nesting = bpf_map_lookup_elem(&ea_nesting, &zero);
+
+	if (nesting)
+		__sync_fetch_and_add(nesting, -1);
 }
 
 static __always_inline struct ea_task *maps__task(struct task_struct *task)

@@ -286,7 +286,7 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 	if (!head->time)
 		head->time = bpf_ktime_get_ns();
 	head->cpu = bpf_get_smp_processor_id();
-	head->seq = ++counters->produced;
+	head->seq = maps__next(&counters->produced);
 	head->generation = generation;
 	head->args_len = 0;
 	head->msgtype = 0;
@@ -341,10 +341,10 @@ static __always_inline struct ea_journal *syscall__journal(struct ea_event *head
 	return journal;
 }
 
-static __always_inline int syscall__record(struct pt_regs *regs, struct ea_entry *entry,
+static __always_inline int syscall__record(u32 which, struct pt_regs *regs, struct ea_entry *entry,
 					   u32 arch_index, u32 generation, s64 value)
 {
-	struct ea_frame *frame = maps__frame(EA_FRAME_SYSCALL);
+	struct ea_frame *frame = maps__frame(which);
 	struct task_struct *task = task__current();
 	struct ea_journal *journal = NULL;
 	struct ea_task *state = NULL;
@@ -408,7 +408,7 @@ static __always_inline int syscall__record(struct pt_regs *regs, struct ea_entry
 	default:
 		if ((family >= EA_FAMILY_ADDRESS_IN && family <= EA_FAMILY_RECVMMSG) ||
 		    family == EA_FAMILY_BIND)
-			net__find(EA_FRAME_SYSCALL, arch_index);
+			net__find(which, arch_index);
 		break;
 	}
 	frame->journal = entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH);
@@ -426,34 +426,34 @@ static __always_inline int syscall__record(struct pt_regs *regs, struct ea_entry
 	if (state && state->disposition == EA_TASK_NEVER)
 		goto done;
 judge:
-	if (!syscall__judge(EA_FRAME_SYSCALL, generation, entry->first, entry->needs))
+	if (!syscall__judge(which, generation, entry->first, entry->needs))
 		goto done;
-	syscall__emit_task(EA_FRAME_SYSCALL);
+	syscall__emit_task(which);
 	if (family == EA_FAMILY_EXEC || family == EA_FAMILY_EXECVEAT) {
 		names = 1;
 		if (state && (state->pending & EA_PENDING_EXEC) && value == 0)
-			exec__emit(EA_FRAME_SYSCALL, GET(regs, ip));
+			exec__emit(which, GET(regs, ip));
 		else
-			emit__name(EA_FRAME_SYSCALL, 0,
+			emit__name(which, 0,
 				   family == EA_FAMILY_EXEC ? head->args[0] : head->args[1],
 				   EA_NAME_NO_INODE);
 	} else if (frame->address_len) {
-		names = net__emit(EA_FRAME_SYSCALL);
+		names = net__emit(which);
 	} else {
-		names = syscall__emit_family(EA_FRAME_SYSCALL);
+		names = syscall__emit_family(which);
 	}
 	if (denied__may_be(head->exit))
-		denied__emit(EA_FRAME_SYSCALL, head->arch == AUDIT_ARCH_I386);
+		denied__emit(which, head->arch == AUDIT_ARCH_I386);
 	if (frame->journal)
-		names = journal && journal__emit(EA_FRAME_SYSCALL, journal);
+		names = journal && journal__emit(which, journal);
 	if (names)
-		path__emit(EA_FRAME_SYSCALL, EA_ITEM_CWD);
+		path__emit(which, EA_ITEM_CWD);
 	counters = maps__counters();
 	if (counters) {
 		sent = emit__frame(frame, counters);
 		mm = GET(task, mm);
 		if (sent && head->args_len > EA_ARGS_CHUNK && mm)
-			emit__arguments_rest(EA_FRAME_SYSCALL, GET(mm, arg_start), head->args_len);
+			emit__arguments_rest(which, GET(mm, arg_start), head->args_len);
 	}
 done:
 	if (journal)
@@ -477,7 +477,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	/* read once: a change of rules in between must not mix two generations' tables */
 	u32 generation = ea_config.generation;
 	struct ea_entry *entry;
-	u32 stubs;
+	u32 stubs, which;
 
 	if (!ea_config.enabled)
 		return 0;
@@ -487,7 +487,11 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	entry = maps__entry(generation, arch_index, GET(regs, orig_ax));
 	if (!entry)
 		return 0;
-	return syscall__record(regs, entry, arch_index, generation, value);
+	which = maps__enter();
+	if (which < EA_FRAMES)
+		syscall__record(which, regs, entry, arch_index, generation, value);
+	maps__leave();
+	return 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -554,7 +558,9 @@ int ea_exit(u64 *ctx)
 	u64 group_dead = ctx[1];
 
 	barrier_var(group_dead);
-	return syscall__leave(EA_FRAME_EXIT);
+	syscall__leave(maps__enter());
+	maps__leave();
+	return 0;
 }
 
 /*
@@ -577,7 +583,9 @@ int ea_fexit_unused(u64 *ctx)
 SEC("fentry/__x64_sys_exit_group")
 int ea_fentry(u64 *ctx)
 {
-	return syscall__leave(EA_FRAME_EXIT);
+	syscall__leave(maps__enter());
+	maps__leave();
+	return 0;
 }
 
 #endif

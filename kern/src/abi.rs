@@ -314,6 +314,7 @@ numbered! {
         Ring = 0,
         Scratch = 1,
         Arguments = 2,
+        Nested = 3,
     }
 }
 

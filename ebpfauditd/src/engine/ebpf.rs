@@ -109,6 +109,8 @@ pub struct Counters {
     pub lost_size: u64,
     /// Lost for want of room for their arguments.
     pub lost_arguments: u64,
+    /// Ends of syscalls that were not judged, because too many preempted each other on one CPU.
+    pub lost_nested: u64,
     /// Runs of a program that the kernel skipped, because the program was already running on that CPU.
     pub missed: u64,
     /// Facts that could not be read from user memory (the event was recorded without them).
@@ -122,7 +124,7 @@ pub struct Counters {
 impl Counters {
     /// All that was lost.
     pub const fn lost(&self) -> u64 {
-        self.lost_ring + self.lost_size + self.lost_arguments
+        self.lost_ring + self.lost_size + self.lost_arguments + self.lost_nested
     }
 }
 
@@ -459,6 +461,7 @@ impl Engine {
             sum.lost_ring += cpu.lost[abi::Loss::Ring as usize];
             sum.lost_size += cpu.lost[abi::Loss::Scratch as usize];
             sum.lost_arguments += cpu.lost[abi::Loss::Arguments as usize];
+            sum.lost_nested += cpu.lost[abi::Loss::Nested as usize];
             sum.unread += cpu.unread;
             sum.no_state += cpu.no_state;
             sum.cut += cpu.cut;
