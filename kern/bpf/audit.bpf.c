@@ -23,6 +23,13 @@
 #include "denied.bpf.h"
 #include "socketcall.h"
 #include "syscall.bpf.h"
+#include "walk.h"
+#include "lookup.bpf.h"
+#include "open.bpf.h"
+#include "child.bpf.h"
+#include "pair.bpf.h"
+#include "file.bpf.h"
+#include "queue.bpf.h"
 #include "probe.bpf.h"
 
 char ea_license[] SEC("license") = "Dual BSD/GPL";

@@ -91,18 +91,6 @@ FILE_CALL(__ia32_sys_flistxattr, journal__file)
 FILE_CALL(__x64_sys_fremovexattr, file__attribute_removed)
 FILE_CALL(__ia32_sys_fremovexattr, file__attribute_removed)
 
-/* file_getxattr(struct file *, ...): 6.13 and later */
-SEC("fentry/file_getxattr")
-int ea_file_getxattr(u64 *ctx)
-{
-	u64 file;
-
-	if (!walk__wanted())
-		return 0;
-	walk__arguments(&file, 1, ctx);
-	return journal__file(file);
-}
-
 /* file_setxattr(struct file *, ...): 6.13 and later */
 SEC("fentry/file_setxattr")
 int ea_file_setxattr(u64 *ctx)

@@ -37,10 +37,10 @@ static __always_inline struct ea_note *open__note(void)
 SEC("fexit/d_alloc_parallel")
 int ea_d_alloc_parallel(u64 *ctx)
 {
-	u64 parent = 0, found = 0, inode = 0, name = 0;
+	u64 parent = 0, found = 0, inode = 0, name = 0, walk;
 	struct ea_note *note;
 
-	if (!walk__wanted())
+	if (!ea_open_prefers_cache || !walk__wanted())
 		return 0;
 	walk__arguments(&parent, 1, ctx);
 	if (bpf_get_func_ret(ctx, &found) || walk__is_error(found))
@@ -52,7 +52,8 @@ int ea_d_alloc_parallel(u64 *ctx)
 	if (!note)
 		return 0;
 	note->told_dir = parent;
-	READ(name, (struct nameidata *)note->walk, name);
+	walk = note->walk;
+	READ(name, (struct nameidata *)walk, name);
 	return journal__inode(name, parent, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
 }
 
@@ -182,27 +183,46 @@ int ea_link_denied(u64 *ctx)
 /* ---- the end of an open ------------------------------------------------------------------ */
 
 /*
- * The directory in which the last component was looked up, of a file that was there. The file's
- * own, but where a filesystem is mounted on it, or a link of /proc leads elsewhere.
+ * Where a filesystem is mounted that the walk has gone into: what its last component was then. One
+ * that has more mounts than are looked through here is not found.
  */
-static __always_inline u64 open__directory(u64 walk, u64 dentry, u64 mnt)
+static __always_inline u64 open__mountpoint(u64 dentry, u64 hash_len)
 {
-	u64 hash_len = 0, hash = 0, root = 0, parent = 0;
+	u64 sb = 0, head, node, mountpoint = 0, hash;
+
+	READ(sb, (struct dentry___walk *)dentry, d_sb);
+	head = sb + field_offset(struct super_block___walk, s_mounts);
+	READ(node, (struct super_block___walk *)sb, s_mounts.next);
+	for (int i = 0; i < EA_ALIASES && node && node != head; i++) {
+		struct mount___walk *mount =
+		    (void *)node - field_offset(struct mount___walk, mnt_instance);
+
+		READ(mountpoint, mount, mnt_mountpoint);
+		hash = 0;
+		READ(hash, (struct dentry___walk *)mountpoint, d_name.hash_len);
+		if (hash == hash_len)
+			return mountpoint;
+		bpf_probe_read_kernel(&node, sizeof(node), (void *)node);
+	}
+	return 0;
+}
+
+/*
+ * The directory in which the last component was looked up, of a file that was there. The file's
+ * own, but where a link of /proc leads elsewhere, or a filesystem is mounted on it.
+ */
+static __always_inline u64 open__directory(u64 walk, u64 dentry)
+{
+	u64 hash_len = 0, hash = 0, link = 0, parent = 0;
 
 	READ(hash_len, (struct nameidata *)walk, last.hash_len);
 	READ(hash, (struct dentry___walk *)dentry, d_name.hash_len);
-	if (hash != hash_len && mnt) {
-		READ(root, (struct vfsmount *)mnt, mnt_root);
-		if (root == dentry) {
-			READ(dentry, (struct mount *)path__mount(mnt), mnt_mountpoint);
-			READ(hash, (struct dentry___walk *)dentry, d_name.hash_len);
-		}
-	}
 	if (hash != hash_len) {
-		READ(dentry, (struct nameidata *)walk, stack);
-		READ(dentry, (struct saved *)dentry, link.dentry);
-		READ(hash, (struct dentry___walk *)dentry, d_name.hash_len);
-		if (hash != hash_len)
+		READ(link, (struct nameidata *)walk, stack);
+		READ(link, (struct saved *)link, link.dentry);
+		READ(hash, (struct dentry___walk *)link, d_name.hash_len);
+		dentry = hash == hash_len ? link : open__mountpoint(dentry, hash_len);
+		if (!dentry)
 			return 0;
 	}
 	READ(parent, (struct dentry *)dentry, d_parent);
@@ -229,13 +249,13 @@ static __always_inline int open__made(u64 walk, u64 inode)
 }
 
 /* Audit was told of the directory of a file that was there; since 6.12 the hooks above know. */
-static __always_inline void open__told(u64 walk, u64 name, u64 dentry, u64 mnt)
+static __always_inline void open__told(u64 walk, u64 name, u64 dentry)
 {
 	u64 directory;
 
 	if (ea_open_prefers_cache)
 		return;
-	directory = open__directory(walk, dentry, mnt);
+	directory = open__directory(walk, dentry);
 	if (directory)
 		journal__inode(name, directory, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
 }
@@ -243,10 +263,9 @@ static __always_inline void open__told(u64 walk, u64 name, u64 dentry, u64 mnt)
 /* An open with O_CREAT that has succeeded. */
 __noinline int open__created(u64 walk, u64 name, u64 file)
 {
-	u64 dentry = 0, parent = 0, dir = 0, inode = 0, mnt = 0;
+	u64 dentry = 0, parent = 0, dir = 0, inode = 0;
 	struct ea_note *note;
 	u32 mode = 0;
-	int type = 0;
 
 	READ(dentry, (struct file *)file, f_path.dentry);
 	READ(mode, (struct file *)file, f_mode);
@@ -259,10 +278,8 @@ __noinline int open__created(u64 walk, u64 name, u64 file)
 			journal__inode(name, parent, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
 		return journal__child(dir, dentry, EA_LOOKUP_CREATE, inode);
 	}
-	READ(mnt, (struct file *)file, f_path.mnt);
-	READ(type, (struct nameidata *)walk, last_type);
-	if (type == LAST_NORM)
-		open__told(walk, name, dentry, mnt);
+	if (walk__last_type(walk) == LAST_NORM)
+		open__told(walk, name, dentry);
 	return journal__inode(name, dentry, EA_LOOKUP_NORMAL, 0);
 }
 
@@ -335,11 +352,10 @@ __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 {
 	u64 inode = 0, hash_len = 0, dentry;
 	s32 error = (s32)result;
-	u32 flags = 0;
-	int type = 0;
+	u32 flags = 0, type;
 
 	READ(flags, (struct nameidata *)walk, flags);
-	READ(type, (struct nameidata *)walk, last_type);
+	type = walk__last_type(walk);
 	READ(inode, (struct nameidata *)walk, inode);
 	if (open_flag & (O_PATH | __O_TMPFILE))
 		return journal__name(name);
@@ -348,12 +364,10 @@ __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 			return journal__name(name);
 		if (!(flags & LOOKUP_OPEN)) {
 			/* not begun, or the last component could not be stepped on */
-			if (!(open_flag & O_CREAT) || error == -EBADF || error == -ENOTDIR)
+			if (!(open_flag & O_CREAT) || error == -EBADF || error == -ENOTDIR ||
+			    ea_open_prefers_cache)
 				return journal__name(name);
-			if (!ea_open_prefers_cache)
-				return open__refused(walk, name, inode, error);
-			open__told(walk, name, 0, 0);
-			return journal__name(name);
+			return open__refused(walk, name, inode, error);
 		}
 		if (!open__at_root(name, inode, open_flag, error))
 			return open_flag & O_CREAT ? open__refused(walk, name, inode, error)
@@ -367,7 +381,7 @@ __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 		/* made, and refused all the same */
 		if (open__made(walk, inode))
 			return open__refused(walk, name, inode, error);
-		open__told(walk, name, dentry, 0);
+		open__told(walk, name, dentry);
 	}
 	return journal__inode(name, dentry, EA_LOOKUP_NORMAL, 0);
 }

@@ -1,26 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The names of POSIX message queues: ipc/mqueue.c looks them up by itself. */
+/*
+ * Names that no path walk looks up: ipc/mqueue.c does so by itself, sysfs(2) compares its own.
+ */
 #ifndef EA_QUEUE_H
 #define EA_QUEUE_H
 
-#define MQUEUE_MAGIC    0x19800202
-#define MQ_PRIO_MAX     32768
-#define NR_MQ_OPEN      240
-#define NR_MQ_UNLINK    241
-#define NR_MQ_OPEN_32   277
-#define NR_MQ_UNLINK_32 278
+#define MQUEUE_MAGIC 0x19800202
+#define MQ_PRIO_MAX  32768
 
-/* 1: mq_open, 2: mq_unlink, 0: neither. */
+enum queue_call {
+	QUEUE_NONE,
+	QUEUE_OPEN,
+	QUEUE_UNLINK,
+	QUEUE_SYSFS,
+};
+
 static __always_inline u32 queue__call(void)
 {
 	struct task_struct *task = task__current();
 	struct pt_regs *regs = task__regs(task);
-	u32 arch_index = task__arch_index(task);
-	u64 nr = GET(regs, orig_ax);
 
-	if (nr == (arch_index ? NR_MQ_OPEN_32 : NR_MQ_OPEN))
-		return 1;
-	return nr == (arch_index ? NR_MQ_UNLINK_32 : NR_MQ_UNLINK) ? 2 : 0;
+	if (task__arch_index(task)) {
+		switch (GET(regs, orig_ax)) {
+		case 277:
+			return QUEUE_OPEN;
+		case 278:
+			return QUEUE_UNLINK;
+		case 135:
+			return QUEUE_SYSFS;
+		default:
+			return QUEUE_NONE;
+		}
+	}
+	switch (GET(regs, orig_ax)) {
+	case 240:
+		return QUEUE_OPEN;
+	case 241:
+		return QUEUE_UNLINK;
+	case 139:
+		return QUEUE_SYSFS;
+	default:
+		return QUEUE_NONE;
+	}
 }
 
 /* struct filename *getname(const char *), since 7.0 getname_flags(const char *, int) */
@@ -66,12 +87,12 @@ static __always_inline int queue__found(u64 directory, u64 dentry)
 	struct ea_note *note;
 	u64 args[4], inode = 0;
 
-	if (!call)
+	if (call != QUEUE_OPEN && call != QUEUE_UNLINK)
 		return 0;
 	note = maps__state(&ea_notes, task);
 	if (!note || !note->name)
 		return 0;
-	if (call == 2)
+	if (call == QUEUE_UNLINK)
 		return journal__inode(note->name, directory, EA_LOOKUP_PARENT,
 				      EA_LOOKUP_HIDDEN | EA_SLOT_KEEP);
 	if (walk__is_error(dentry))

@@ -28,6 +28,16 @@ struct nameidata {
 	struct filename *name;
 };
 
+/* 7.0 */
+enum last_type {
+	LAST_NORM,
+	LAST_ROOT,
+};
+
+struct nameidata___enum {
+	enum last_type last_type;
+};
+
 struct task_struct___walk {
 	struct nameidata *nameidata;
 };
@@ -49,9 +59,28 @@ struct inode___walk {
 
 struct dentry___walk {
 	struct qstr___hash d_name;
+	struct super_block *d_sb;
 	union {
 		struct hlist_node d_alias;
 	} d_u;
+};
+
+/* 7.1 */
+struct dentry___plain {
+	struct hlist_node d_alias;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct mount___walk {
+	struct dentry *mnt_mountpoint;
+	struct list_head mnt_instance; /* up to 6.16 */
+};
+
+struct super_block___walk {
+	struct list_head s_mounts;
 };
 
 #pragma clang attribute pop
@@ -153,6 +182,18 @@ static __always_inline void walk__learn(u64 open_flags)
 		ea_walk_numbers = EA_WALK_OLD;
 }
 
+/* What the last component of a walk is. */
+static __always_inline u32 walk__last_type(u64 walk)
+{
+	u32 type = 0;
+
+	if (field_exists(struct nameidata, last_type))
+		READ(type, (struct nameidata *)walk, last_type);
+	else
+		READ(type, (struct nameidata___enum *)walk, last_type);
+	return type;
+}
+
 /* The walk that the task is in; 0: none. */
 static __always_inline u64 walk__current(void)
 {
@@ -161,6 +202,14 @@ static __always_inline u64 walk__current(void)
 
 	READ(walk, task, nameidata);
 	return walk;
+}
+
+/* Where a dentry's link in the list of its inode's names lies. */
+static __always_inline u64 walk__alias_offset(void)
+{
+	if (field_exists(struct dentry___plain, d_alias))
+		return field_offset(struct dentry___plain, d_alias);
+	return field_offset(struct dentry___walk, d_u.d_alias);
 }
 
 /*
@@ -176,8 +225,7 @@ static __always_inline u64 walk__alias(u64 inode, u64 hash_len)
 		return 0;
 	any = node;
 	for (int i = 0; i < EA_ALIASES && node; i++) {
-		struct dentry___walk *dentry =
-		    (void *)node - field_offset(struct dentry___walk, d_u.d_alias);
+		struct dentry___walk *dentry = (void *)node - walk__alias_offset();
 		u64 hash = 0;
 
 		READ(hash, dentry, d_name.hash_len);
@@ -185,7 +233,7 @@ static __always_inline u64 walk__alias(u64 inode, u64 hash_len)
 			return (u64)dentry;
 		bpf_probe_read_kernel(&node, sizeof(node), (void *)node);
 	}
-	return any - field_offset(struct dentry___walk, d_u.d_alias);
+	return any - walk__alias_offset();
 }
 
 #endif

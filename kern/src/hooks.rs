@@ -31,7 +31,7 @@ impl HookKind {
 /// What records and rules need to know of the inside of a syscall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fact {
-    /// The names that the kernel took over from user space, in its order.
+    /// The names that the kernel itself gives: of interpreters, sockets, mounted devices.
     Name,
     /// Where a path walk ended.
     Lookup,
@@ -51,8 +51,12 @@ pub enum Fact {
     Symlink,
     /// A link or creation that `fs.protected_*` forbids.
     Denied,
-    /// The file of a descriptor that a syscall is about.
-    File,
+    /// The file of a descriptor whose mode is set.
+    Mode,
+    /// The file of a descriptor whose owner is set.
+    Owner,
+    /// The file of a descriptor whose extended attributes a syscall is about.
+    Attribute,
     /// A socket address, as the kernel has it.
     Address,
     /// Whom a signal went to.
@@ -65,6 +69,10 @@ pub enum Fact {
     Ipc,
     /// What a message queue was asked for.
     Queue,
+    /// A name that is taken over, but not by a path walk: of a message queue, of a filesystem's type.
+    Taken,
+    /// The file of a message queue.
+    QueueFile,
     /// The name of a kernel module.
     Module,
     /// What the kernel's clock was set to.
@@ -81,7 +89,7 @@ impl Fact {
     /// What it is, for a person who reads the plan.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Name => "names taken over by the kernel",
+            Self::Name => "names given by the kernel",
             Self::Lookup => "ends of path walks",
             Self::Parent => "directories of names",
             Self::Open => "opened files",
@@ -91,13 +99,17 @@ impl Fact {
             Self::Rename => "files moved",
             Self::Symlink => "symbolic links made",
             Self::Denied => "denied links",
-            Self::File => "files of descriptors",
+            Self::Mode => "files whose mode is set",
+            Self::Owner => "files whose owner is set",
+            Self::Attribute => "files whose attributes are asked for",
             Self::Address => "socket addresses",
             Self::Signal => "targets of signals",
             Self::Exec => "beginnings of execs",
             Self::Fork => "children",
             Self::Ipc => "IPC objects",
             Self::Queue => "message queues",
+            Self::Taken => "names that no path walk looks up",
+            Self::QueueFile => "files of message queues",
             Self::Module => "names of modules",
             Self::Clock => "settings of the clock",
             Self::Uring => "operations of io_uring",
@@ -202,6 +214,145 @@ hooks! {
     /// Links and creations that `fs.protected_*` forbids.
     PathDenied: "links and creations that fs.protected_* forbids" [Denied]
         [Fentry "ea_path_denied" "audit_log_path_denied"];
+    /// The end of a path walk.
+    FilenameLookup: "ends of path walks" [Lookup]
+        [Fexit "ea_filename_lookup" "filename_lookup"];
+    /// The end of a path walk that stops at the last directory.
+    FilenameParentat: "directories of names" [Parent]
+        [Fexit "ea_filename_parentat" "__filename_parentat"],
+        [Fexit "ea_path_parentat" "path_parentat"];
+    /// Names that the kernel itself gives.
+    GetnameKernel: "names given by the kernel" [Name]
+        [Fexit "ea_getname_kernel" "getname_kernel"];
+    /// The end of an open.
+    PathOpenat: "what opens end at" [Open]
+        [
+            Fexit "ea_path_openat" "path_openat",
+            Fexit "ea_security_inode_create" "security_inode_create",
+            Fexit "ea_devpts_pty_new" "devpts_pty_new"
+        ];
+    /// A name that the directory cache does not know: an open is told of the directory then (6.12 and later).
+    DAllocParallel: "names unknown to the directory cache" [Open]
+        [Fexit "ea_d_alloc_parallel" "d_alloc_parallel"];
+    /// A symbolic link that `fs.protected_symlinks` forbids to follow.
+    LinkDenied: "links that are not followed" [Lookup Open Parent]
+        [Fentry "ea_link_denied" "audit_log_path_denied"];
+    /// Directories, nodes and files that are made.
+    Create: "files made" [Create]
+        [
+            Fentry "ea_vfs_mkdir" "vfs_mkdir",
+            Fexit "ea_vfs_mkdir_done" "vfs_mkdir",
+            Fentry "ea_vfs_mknod" "vfs_mknod",
+            Fexit "ea_vfs_mknod_done" "vfs_mknod",
+            Fentry "ea_vfs_create" "vfs_create",
+            Fexit "ea_vfs_create_done" "vfs_create"
+        ];
+    /// A node's name, which the kind of node can have refused before it is looked up.
+    MknodName: "names of nodes" [Create]
+        [Fentry "ea_mknod_name" "do_mknodat"],
+        [Fentry "ea_mknod_name" "filename_mknodat"];
+    /// Files that are removed.
+    MayDelete: "files removed" [Delete Rename]
+        [Fexit "ea_may_delete" "may_delete"],
+        [Fexit "ea_may_delete" "may_delete_dentry"];
+    /// Second names of files.
+    Link: "links made" [Link]
+        [
+            Fentry "ea_vfs_link" "vfs_link",
+            Fexit "ea_vfs_link_done" "vfs_link",
+            Fentry "ea_link_names" "do_linkat"
+        ],
+        [
+            Fentry "ea_vfs_link" "vfs_link",
+            Fexit "ea_vfs_link_done" "vfs_link",
+            Fentry "ea_link_names" "filename_linkat"
+        ];
+    /// Files that are moved.
+    Rename: "files moved" [Rename]
+        [
+            Fentry "ea_vfs_rename" "vfs_rename",
+            Fexit "ea_vfs_rename_done" "vfs_rename",
+            Fentry "ea_rename_names" "do_renameat2"
+        ],
+        [
+            Fentry "ea_vfs_rename" "vfs_rename",
+            Fexit "ea_vfs_rename_done" "vfs_rename",
+            Fentry "ea_rename_names" "filename_renameat2"
+        ];
+    /// Symbolic links that are made.
+    Symlink: "symbolic links made" [Symlink]
+        [
+            Fentry "ea_vfs_symlink" "vfs_symlink",
+            Fexit "ea_vfs_symlink_done" "vfs_symlink",
+            Fentry "ea_symlink_names" "do_symlinkat"
+        ],
+        [
+            Fentry "ea_vfs_symlink" "vfs_symlink",
+            Fexit "ea_vfs_symlink_done" "vfs_symlink",
+            Fentry "ea_symlink_names" "filename_symlinkat"
+        ];
+    /// fchmod's file.
+    Fchmod: "files whose mode is set" [Mode]
+        [Fentry "ea___x64_sys_fchmod" "__x64_sys_fchmod", Fentry "ea___ia32_sys_fchmod" "__ia32_sys_fchmod"],
+        [Fentry "ea___x64_sys_fchmod" "__x64_sys_fchmod"];
+    /// fchown's file.
+    Fchown: "files whose owner is set" [Owner]
+        [
+            Fentry "ea___x64_sys_fchown" "__x64_sys_fchown",
+            Fentry "ea___ia32_sys_fchown" "__ia32_sys_fchown",
+            Fentry "ea___ia32_sys_fchown16" "__ia32_sys_fchown16"
+        ],
+        [Fentry "ea___x64_sys_fchown" "__x64_sys_fchown"];
+    /// fsetxattr's file.
+    Fsetxattr: "files whose attributes are set" [Attribute]
+        [Fentry "ea_file_setxattr" "file_setxattr"],
+        [
+            Fentry "ea___x64_sys_fsetxattr" "__x64_sys_fsetxattr",
+            Fentry "ea___ia32_sys_fsetxattr" "__ia32_sys_fsetxattr"
+        ],
+        [Fentry "ea___x64_sys_fsetxattr" "__x64_sys_fsetxattr"];
+    /// fgetxattr's file.
+    Fgetxattr: "files whose attributes are read" [Attribute]
+        [
+            Fentry "ea___x64_sys_fgetxattr" "__x64_sys_fgetxattr",
+            Fentry "ea___ia32_sys_fgetxattr" "__ia32_sys_fgetxattr"
+        ],
+        [Fentry "ea___x64_sys_fgetxattr" "__x64_sys_fgetxattr"];
+    /// flistxattr's file.
+    Flistxattr: "files whose attributes are listed" [Attribute]
+        [
+            Fentry "ea___x64_sys_flistxattr" "__x64_sys_flistxattr",
+            Fentry "ea___ia32_sys_flistxattr" "__ia32_sys_flistxattr"
+        ],
+        [Fentry "ea___x64_sys_flistxattr" "__x64_sys_flistxattr"];
+    /// fremovexattr's file.
+    Fremovexattr: "files whose attributes are removed" [Attribute]
+        [
+            Fentry "ea___x64_sys_fremovexattr" "__x64_sys_fremovexattr",
+            Fentry "ea___ia32_sys_fremovexattr" "__ia32_sys_fremovexattr"
+        ],
+        [Fentry "ea___x64_sys_fremovexattr" "__x64_sys_fremovexattr"];
+    /// Names that no path walk looks up: of message queues, of filesystems' types.
+    Taken: "names that no path walk looks up" [Taken]
+        [
+            Fexit "ea_queue_getname_flags" "getname_flags",
+            Fexit "ea_queue_creating" "start_creating_noperm",
+            Fexit "ea_queue_removing" "start_removing_noperm",
+            Fentry "ea_vfs_mkobj" "vfs_mkobj",
+            Fexit "ea_vfs_mkobj_done" "vfs_mkobj"
+        ],
+        [
+            Fexit "ea_queue_getname" "getname",
+            Fexit "ea_queue_lookup" "lookup_one_len",
+            Fentry "ea_vfs_mkobj" "vfs_mkobj",
+            Fexit "ea_vfs_mkobj_done" "vfs_mkobj"
+        ];
+    /// The files of message queues.
+    QueueFile: "files of message queues" [QueueFile]
+        [
+            Fentry "ea_queue_send" "do_mq_timedsend",
+            Fentry "ea_queue_receive" "do_mq_timedreceive"
+        ];
     /// A task's death, for the legacy object: what is kept by a task's address must not outlive it.
     Forget: "end of what is kept of a task" []
         [BtfTracepoint "ea_forget" "sched_process_exit"];

@@ -8,6 +8,8 @@ use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError}
 use aya::{Btf, Ebpf, EbpfLoader};
 use kern::hooks::{HookKind, Judge, Place};
 
+use crate::release::Release;
+
 use super::{EngineError, map_error, stub, symbol};
 
 /// What keeps a program attached, as long as it is there.
@@ -24,12 +26,16 @@ pub(super) fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebp
     let mut loader = EbpfLoader::new();
     let has_tai: u32 = u32::from(has_tai_clock());
     let apparmor_sizes = symbol::apparmor_sizes();
+    let open_prefers_cache = u32::from(Release::running() >= Release(6, 12));
+    let new_name_first = u32::from(new_name_first());
     loader
         .btf(Some(btf))
         .allow_unsupported_maps()
         .map_max_entries("ea_events", ring_bytes)
         .override_global("ea_has_tai", &has_tai, true)
-        .override_global("ea_apparmor_sizes", &apparmor_sizes, true);
+        .override_global("ea_apparmor_sizes", &apparmor_sizes, true)
+        .override_global("ea_open_prefers_cache", &open_prefers_cache, true)
+        .override_global("ea_new_name_first", &new_name_first, true);
     loader.load(object).map_err(EngineError::Load)
 }
 
@@ -40,6 +46,14 @@ fn has_tai_clock() -> bool {
         aya_obj::generated::bpf_func_id::BPF_FUNC_ktime_get_tai_ns,
     )
     .unwrap_or(false)
+}
+
+/// Whether a rename takes its new name over first: up to 6.18 the two `getname` calls are arguments of one call, which gcc
+/// evaluates from the last to the first.
+fn new_name_first() -> bool {
+    let by_gcc =
+        std::fs::read("/proc/version").is_ok_and(|version| version.windows(3).any(|word| word == b"gcc"));
+    by_gcc && Release::running() < Release(6, 19)
 }
 
 fn failed(place: &Place) -> impl Fn(ProgramError) -> EngineError {
