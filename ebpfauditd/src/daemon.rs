@@ -4,6 +4,7 @@
 //! rules in force, ready. Whatever fails leaves the machine as it was.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use compat::control::socket_path;
 use compat::host::SystemHost;
 use compat::interpret::Format;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::background::{self, Readiness, Side};
@@ -312,6 +313,14 @@ async fn attend(
     // SAFETY: `Signals` owns its descriptor, always gives the same one, and lives inside the `AsyncFd` until that is dropped.
     let signals = unsafe { AsyncFd::register_with_interest(signals, Interest::READABLE) }
         .map_err(|error| failed("wait for signals", error.into()))?;
+    let watched = service
+        .watched()
+        .and_then(|watched| {
+            // SAFETY: the `OwnedFd` always gives the descriptor that it owns, and lives inside the `AsyncFd` until that is dropped.
+            let register = |fd| unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+            Ok(watched.map(register).transpose()?)
+        })
+        .map_err(|error| failed("wait for the ends of watched directories", error))?;
     let (_server, mut requests) = Server::bind(&socket_path(run_dir), Limits::default())
         .map_err(|error| Failure::new(exit::FAILED, error))?;
     let mut ticks = interval(TICK);
@@ -336,9 +345,23 @@ async fn attend(
                 }
                 ready.clear_ready();
             }
+            ready = readable(watched.as_ref()) => {
+                let mut ready =
+                    ready.map_err(|error| failed("wait for the ends of watched directories", error))?;
+                service.forget_lost();
+                ready.clear_ready();
+            }
             Some(request) = requests.recv() => request.answer(service),
             _ = ticks.tick() => service.tick(),
         }
+    }
+}
+
+/// Waits for a descriptor, or for ever where there is none.
+async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard<'_, OwnedFd>> {
+    match fd {
+        Some(fd) => fd.readable().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-use audit_rules::{List, Rule};
+use audit_rules::{Field, List, Rule};
+use kern::abi::End;
 use nix::errno::Errno;
 
 use crate::engine::{ebpf, kernel};
 use crate::plan::{EngineKind, Offer, Plan, plan};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
 use crate::syscall_function::Function;
+use crate::watch::{Lost, WatchError, path_of};
 
 /// What is to be known of rules for the kernel's engine that came after the start.
 const LATE: &str =
@@ -41,6 +43,9 @@ pub enum ChangeError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// A path in a rule cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The eBPF engine did not take the rules.
     #[error("cannot load the rules into the eBPF programs: {0}")]
     Ebpf(String),
@@ -56,6 +61,7 @@ impl ChangeError {
             Self::Refused(errno) | Self::Setting { errno, .. } => *errno,
             Self::Unserved { .. } => Errno::EOPNOTSUPP,
             Self::Kernel(error) => error.errno,
+            Self::Watch(error) => error.errno,
             Self::Ebpf(_) | Self::Function(_) => Errno::ENOMEM,
         }
     }
@@ -117,6 +123,12 @@ impl Enforcement {
         let mut next = self.set.clone();
         match edit(&mut next) {
             Ok(changes) => {
+                if let Some(engine) = &mut self.ebpf {
+                    let is_removed = |rule: &&Rule| {
+                        changes.iter().any(|change| *change == Change::Removed((*rule).clone()))
+                    };
+                    engine.release(self.set.rules().iter().filter(|rule| !is_removed(rule)));
+                }
                 self.put(next)?;
                 Ok(changes)
             }
@@ -133,7 +145,39 @@ impl Enforcement {
     /// Puts a set in force: plans it, gives each engine its part, and keeps it; or leaves everything as it was.
     pub fn replace(&mut self, next: RuleSet) -> Result<(), ChangeError> {
         self.forget_dropped();
+        if let Some(engine) = &mut self.ebpf {
+            engine.release([].into_iter());
+        }
         self.put(next)
+    }
+
+    /// Takes out the rules of the eBPF engine whose directory or tree is gone, as the kernel takes out its own, whether the set is
+    /// locked or not. Gives each with the path that it lost, and who did it, if that was seen.
+    pub fn forget_lost(&mut self) -> Result<Vec<(Rule, Lost, Option<End>)>, ChangeError> {
+        let Some(engine) = &mut self.ebpf else { return Ok(Vec::new()) };
+        let lost = engine.lost().map_err(|error| ChangeError::Ebpf(error.to_string()))?;
+        let stands_on = |rule: &Rule, lost: &Lost| {
+            let fields: &[Field] = if lost.is_tree { &[Field::Dir] } else { &[Field::Path, Field::Exe] };
+            fields.iter().any(|&field| path_of(rule, field) == Some(lost.path.as_slice()))
+        };
+        let mut gone = Vec::new();
+        for (rule, assignment) in self.set.rules().iter().zip(self.plan.assignments()) {
+            let ours = matches!(assignment.engine, EngineKind::Trampoline | EngineKind::Tracepoint);
+            if let Some((lost, by)) = lost.iter().find(|(lost, _)| ours && stands_on(rule, lost)) {
+                gone.push((rule.clone(), lost.clone(), *by));
+            }
+        }
+        if !gone.is_empty() {
+            let mut next = self.set.clone();
+            next.forget(|rule| gone.iter().any(|(gone, ..)| gone == rule));
+            let left = next.clone();
+            // Whatever else is wrong: they cannot be put in force again.
+            self.put(next).inspect_err(|_| {
+                self.plan = plan(left.rules(), &self.offer);
+                self.set = left;
+            })?;
+        }
+        Ok(gone)
     }
 
     /// Rules that the kernel has dropped are not in force any more, as with the original: the kernel would refuse them
@@ -230,6 +274,7 @@ impl Enforcement {
                     log::debug!("{}: {error}", function.name);
                     ChangeError::Function(function)
                 }
+                ebpf::EngineError::Watch(error) => ChangeError::Watch(error),
                 other => ChangeError::Ebpf(other.to_string()),
             })?;
             let enabled = next.settings().enabled != Enabled::Off;

@@ -7,6 +7,7 @@ use kern::abi::{self, Entry, Family, Record, Step};
 
 use crate::family::{ARCHES, Lookups, Services, node};
 use crate::plan::{EngineKind, Plan, arches, syscalls};
+use crate::watch::Watches;
 
 mod condition;
 
@@ -42,16 +43,16 @@ pub struct Tables {
 /// What a rule of the second phase watches (`audit_filter_inodes` in `kernel/auditsc.c`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watched {
-    /// `path=`, `-w`: whatever inode has this name at present.
+    /// `path=`, `-w`: whatever inode has this name at present. Of several paths to one name it is the canonical one.
     Path(Vec<u8>),
     /// `inode=`: any inode with these low 32 bits, on any device.
     Inode(u32),
 }
 
 impl Watched {
-    fn of(rule: &Rule) -> Option<Self> {
+    fn of(rule: &Rule, watches: &Watches) -> Option<Self> {
         if let Some(path) = rule.condition(Field::Path).and_then(Condition::text) {
-            return Some(Self::Path(path.to_vec()));
+            return Some(Self::Path(watches.canonical(path).to_vec()));
         }
         let inode = rule.condition(Field::Inode).filter(|condition| condition.op() == Op::Eq)?;
         inode.number().map(Self::Inode)
@@ -122,8 +123,8 @@ fn name_needs(first_phase: &[usize], watched: bool, rules: &[Rule], plan: &Plan,
     needs
 }
 
-#[derive(Default)]
-struct Builder {
+struct Builder<'w> {
+    watches: &'w Watches,
     tables: Tables,
     exe_numbers: HashMap<Vec<u8>, u32>,
     tree_numbers: HashMap<Vec<u8>, u32>,
@@ -131,9 +132,20 @@ struct Builder {
     placed: HashMap<Vec<usize>, u32>,
 }
 
-impl Builder {
+impl<'w> Builder<'w> {
+    fn new(watches: &'w Watches) -> Self {
+        Self {
+            watches,
+            tables: Tables::default(),
+            exe_numbers: HashMap::new(),
+            tree_numbers: HashMap::new(),
+            set_numbers: HashMap::new(),
+            placed: HashMap::new(),
+        }
+    }
+
     fn exe(&mut self, path: &[u8]) -> u32 {
-        number_of(&mut self.exe_numbers, &mut self.tables.exes, path)
+        number_of(&mut self.exe_numbers, &mut self.tables.exes, self.watches.canonical(path))
     }
 
     fn tree(&mut self, path: &[u8]) -> u32 {
@@ -196,9 +208,14 @@ impl Builder {
     }
 }
 
-/// Lowers the rules that `plan` gives to eBPF programs, and the lists that concern its records.
-pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables, LowerError> {
-    let mut builder = Builder::default();
+/// Lowers the rules that `plan` gives to eBPF programs, and the lists that concern its records. `resolved` has their paths.
+pub fn lower(
+    rules: &[Rule],
+    plan: &Plan,
+    services: &Services,
+    resolved: &Watches,
+) -> Result<Tables, LowerError> {
+    let mut builder = Builder::new(resolved);
     builder.tables.steps.push(Step::default());
     builder.tables.steps.push(Step { op: abi::Op::False as u8, ..Step::default() });
     builder.tables.keys = rules.iter().map(|rule| rule.key().map(<[u8]>::to_vec)).collect();
@@ -210,7 +227,7 @@ pub fn lower(rules: &[Rule], plan: &Plan, services: &Services) -> Result<Tables,
     let (mut task, mut exclude) = (Vec::new(), Vec::new());
     for (index, (rule, assignment)) in rules.iter().zip(plan.assignments()).enumerate() {
         let ours = matches!(assignment.engine, EngineKind::Tracepoint | EngineKind::Trampoline);
-        let object = if ours && rule.list() == List::Exit { Watched::of(rule) } else { None };
+        let object = if ours && rule.list() == List::Exit { Watched::of(rule, resolved) } else { None };
         let nodes = if ours && rule.list() == List::Exit { nodes(rule) } else { Vec::new() };
         let mut mine = Vec::new();
         if object.is_some() {

@@ -94,14 +94,43 @@ pub fn changed(change: &Change, who: Subject) -> Event {
 
 /// `CONFIG_CHANGE` for a rule; `done` is false for a rule that was well formed and could not be added or removed.
 pub fn rule_change(op: &str, rule: &Rule, who: Subject, done: bool) -> Event {
-    let mut body = format!("auid={} ses={} op={op} key=", who.auid, who.ses).into_bytes();
+    let mut body = format!("auid={} ses={} op={op}", who.auid, who.ses).into_bytes();
+    end_rule(&mut body, rule, done);
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+/// `CONFIG_CHANGE` for a rule whose directory is gone (`audit_watch_log_rule_change`), told of by its `path=`. The kernel forgets a
+/// space, so do we.
+pub fn watch_lost(rule: &Rule, path: &[u8], auid: u32, ses: u32) -> Event {
+    rule_lost(format!("auid={auid} ses={ses}op=remove_rule path="), path, rule)
+}
+
+/// The same, told of by its `exe=` (`audit_mark_log_rule_change`).
+pub fn program_lost(rule: &Rule, path: &[u8], auid: u32, ses: u32) -> Event {
+    rule_lost(format!("auid={auid} ses={ses} op=autoremove_rule path="), path, rule)
+}
+
+/// `CONFIG_CHANGE` for a rule whose tree is gone (`audit_tree_log_remove_rule`), which names nobody.
+pub fn tree_lost(rule: &Rule, path: &[u8]) -> Event {
+    rule_lost("op=remove_rule dir=".to_owned(), path, rule)
+}
+
+fn rule_lost(start: String, path: &[u8], rule: &Rule) -> Event {
+    let mut body = start.into_bytes();
+    quote::untrusted(&mut body, path);
+    end_rule(&mut body, rule, true);
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+/// The key and list of a rule, and how it went.
+fn end_rule(body: &mut Vec<u8>, rule: &Rule, done: bool) {
+    body.extend_from_slice(b" key=");
     match rule.key() {
-        Some(key) => quote::untrusted(&mut body, key),
+        Some(key) => quote::untrusted(body, key),
         None => body.extend_from_slice(b"(null)"),
     }
     // Writing to a Vec cannot fail.
     let _ = write!(body, " list={} res={}", rule.list().number(), u8::from(done));
-    event(MessageType::CONFIG_CHANGE, body)
 }
 
 /// `CONFIG_CHANGE` for a setting.
@@ -184,6 +213,30 @@ mod tests {
         assert_eq!(
             text(&locked("add_rule", WHO)).1,
             "pid=7 uid=0 auid=1000 ses=3 op=add_rule audit_enabled=2 res=0"
+        );
+    }
+
+    #[test]
+    fn rules_that_lost_their_ground_are_told_of_as_the_kernel_tells() {
+        let rule = |line: &str| {
+            let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+            match audit_rules::parse_words(&words, &audit_rules::NoHost).unwrap().remove(0) {
+                audit_rules::Command::Add { rule, .. } => rule,
+                other => panic!("{line}: {other:?}"),
+            }
+        };
+        let watch = rule("-w /a/b -p w -k one");
+        assert_eq!(
+            text(&watch_lost(&watch, b"/a/b", 1000, 3)),
+            (1305, r#"auid=1000 ses=3op=remove_rule path="/a/b" key="one" list=4 res=1"#.into())
+        );
+        assert_eq!(
+            text(&tree_lost(&rule("-a always,exit -F dir=/a"), b"/a c")).1,
+            "op=remove_rule dir=2F612063 key=(null) list=4 res=1"
+        );
+        assert_eq!(
+            text(&program_lost(&rule("-a always,exit -F exe=/a/b -F key=k"), b"/a/b", u32::MAX, u32::MAX)).1,
+            r#"auid=4294967295 ses=4294967295 op=autoremove_rule path="/a/b" key="k" list=4 res=1"#
         );
     }
 }

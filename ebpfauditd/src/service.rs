@@ -1,9 +1,11 @@
 //! The running daemon: what signals and clients ask of it, done on the main thread.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audit_rules::Rule;
+use audit_rules::{Field, Rule};
 use compat::audit::{Part, Status, StatusField};
 use compat::host::SystemHost;
 use compat::record::{Event, MessageType};
@@ -23,6 +25,7 @@ use crate::settings::Settings;
 use crate::signal::{Request, Subject};
 use crate::sink::Sink;
 use crate::stats::{LossNotice, Lost, total};
+use crate::watch::path_of;
 use crate::watchable;
 
 /// Longest wait at the end for records that the kernel still holds.
@@ -268,10 +271,45 @@ impl Service {
     pub fn tick(&mut self) {
         self.say_losses();
         if let Some(engine) = self.enforcement.ebpf()
-            && !engine.exes().is_empty()
-            && let Err(error) = engine.refresh_exes()
+            && let Err(error) = engine.refresh_exes().and_then(|()| engine.tidy())
         {
             log::warn!("cannot look up the files of exe= rules again: {error}");
+        }
+    }
+
+    /// A descriptor that is readable when rules may be gone with what they stood on, if rules are followed at all.
+    pub fn watched(&mut self) -> io::Result<Option<OwnedFd>> {
+        let engine = self.enforcement.ebpf();
+        engine.map(|engine| engine.watches().as_fd().try_clone_to_owned()).transpose()
+    }
+
+    /// Says which rules are gone with what they stood on.
+    pub fn forget_lost(&mut self) {
+        let gone = match self.enforcement.forget_lost() {
+            Ok(gone) => gone,
+            Err(error) => {
+                log::error!("the rules that are left cannot be put in force: {error}");
+                return;
+            }
+        };
+        for (rule, lost, by) in gone {
+            log::warn!(
+                "rule \"{rule}\" is not in force any more: what {} stands for is gone",
+                String::from_utf8_lossy(&lost.path)
+            );
+            if !self.is_enabled() {
+                continue;
+            }
+            let (auid, ses) = by.map_or((u32::MAX, u32::MAX), |by| (by.auid, by.ses));
+            let path = &lost.path;
+            let event = if lost.is_tree {
+                own_record::tree_lost(&rule, path)
+            } else if path_of(&rule, Field::Path) == Some(path) {
+                own_record::watch_lost(&rule, path, auid, ses)
+            } else {
+                own_record::program_lost(&rule, path, auid, ses)
+            };
+            self.write_change(event, self.us);
         }
     }
 

@@ -175,12 +175,18 @@ impl Watches {
         self.trees.get(path).map_or(&[], Vec::as_slice)
     }
 
-    /// Forgets the paths that no rule has any more.
-    pub fn keep<'a>(&mut self, rules: impl Iterator<Item = &'a Rule>) {
+    /// Forgets all paths but those of `rules`, so that the others are resolved anew. What they stood for is still marked: tables
+    /// that are in use may know of it.
+    pub fn release<'a>(&mut self, rules: impl Iterator<Item = &'a Rule>) {
         let (names, trees) = paths(rules);
         self.places.retain(|path, _| names.contains(path.as_slice()));
         self.trees.retain(|path, _| trees.contains(path.as_slice()));
         self.find_first();
+    }
+
+    /// Forgets all paths but those of `rules`, which are in force now.
+    pub fn keep<'a>(&mut self, rules: impl Iterator<Item = &'a Rule>) {
+        self.release(rules);
         self.unmark();
     }
 

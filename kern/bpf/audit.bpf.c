@@ -30,6 +30,7 @@
 #include "pair.bpf.h"
 #include "file.bpf.h"
 #include "queue.bpf.h"
+#include "watch.bpf.h"
 #include "probe.bpf.h"
 
 char ea_license[] SEC("license") = "Dual BSD/GPL";

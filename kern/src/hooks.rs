@@ -353,6 +353,9 @@ hooks! {
             Fentry "ea_queue_send" "do_mq_timedsend",
             Fentry "ea_queue_receive" "do_mq_timedreceive"
         ];
+    /// What happens to names in marked directories, and to marked inodes.
+    Watch: "which inodes watched names lead to" []
+        [Fentry "ea_watch" "inotify_handle_inode_event"];
     /// A task's death, for the legacy object: what is kept by a task's address must not outlive it.
     Forget: "end of what is kept of a task" []
         [BtfTracepoint "ea_forget" "sched_process_exit"];

@@ -1,18 +1,17 @@
 //! The eBPF engine: the only place that knows aya. It probes by loading, attaches the hooks that a plan needs, fills the
 //! idle tables and switches to them with one write.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::os::fd::AsFd;
-use std::os::linux::fs::MetadataExt;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audit_rules::Rule;
+use audit_rules::{List, Rule};
 use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::ProgramError;
 use aya::{Btf, Ebpf, EbpfError};
@@ -20,16 +19,18 @@ use kern::abi;
 use kern::hooks::{
     FENTRY, FEXIT, FEXIT_UNUSED, FORGET, HOOKS, Hook, HookKind, Judge, Place, TRAMPOLINE_PROBE,
 };
+use nix::errno::Errno;
 
 use crate::decode::Decoder;
-use crate::device;
 use crate::family::{ARCHES, Services};
 use crate::lower::{LowerError, Tables, lower};
-use crate::plan::{Offer, Plan, Trampoline};
+use crate::plan::{EngineKind, Offer, Plan, Trampoline};
 use crate::syscall_function::{self, Function, Functions, Kernel, Moment, Prototype, Stub};
+use crate::watch::{Inode, Lost, WatchError, Watches};
 
 mod attachments;
 mod btf;
+mod follow;
 mod generation;
 mod kallsyms;
 mod program;
@@ -41,7 +42,7 @@ mod value;
 use attachments::{Attached, Attachments, Target};
 pub use generation::{Generation, Generations};
 pub use source::RingSource;
-use value::{ConfigValue, CountersValue, EntryValue, ExeValue, StepValue};
+use value::{ConfigValue, CountersValue, EntryValue, SetValue, StepValue};
 
 /// Least time between two switches of generations, a thousand times what a program needs: the tables that are filled next may have
 /// been in use until the last switch.
@@ -96,6 +97,15 @@ pub enum EngineError {
     /// The rules do not fit.
     #[error(transparent)]
     Lower(#[from] LowerError),
+    /// A path in a rule cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// No inode can be marked at all.
+    #[error("cannot watch files: {}", .0.desc())]
+    Inotify(Errno),
+    /// More paths of rules lead to one inode than it can carry.
+    #[error("too many rules watch the file {} by different names", String::from_utf8_lossy(.0))]
+    Crowded(Vec<u8>),
 }
 
 /// What the programs counted.
@@ -158,6 +168,7 @@ pub struct Engine {
     switched: Option<Instant>,
     generations: Arc<Generations>,
     services: Services,
+    watches: Watches,
 }
 
 fn map_error(act: &'static str, map: &'static str) -> impl Fn(MapError) -> EngineError {
@@ -355,6 +366,7 @@ impl Engine {
             switched: None,
             generations,
             services: Services::new(offer.modules),
+            watches: Watches::new().map_err(EngineError::Inotify)?,
         };
         Ok((engine, source))
     }
@@ -369,7 +381,8 @@ impl Engine {
 
     /// Makes the filter that `plan` gives to this engine the live one. On an error the old filter stays as it was.
     pub fn apply(&mut self, rules: &[Rule], plan: &Plan) -> Result<(), EngineError> {
-        let mut tables = lower(rules, plan, &self.services)?;
+        self.watches.resolve(served(rules, plan))?;
+        let mut tables = lower(rules, plan, &self.services, &self.watches)?;
         if !plan.judges_everywhere() {
             tables.flags |= abi::CONFIG_STUBS;
         }
@@ -379,12 +392,22 @@ impl Engine {
         if self.legacy && !wanted.is_empty() {
             wanted.insert(Target::Hook(FORGET));
         }
+        if self.ways.contains_key(&Hook::Watch)
+            && (tables.exes.len() + tables.watches.len() + tables.trees.len()) > 0
+        {
+            wanted.insert(Target::Hook(Hook::Watch));
+        }
         self.load_programs(&wanted)?;
         self.let_programs_end();
+        let slot = self.idle();
+        follow::empty(&mut self.ebpf, slot)?;
         self.fill(&tables)?;
+        follow::fill(&mut self.ebpf, slot, &tables, &self.watches)?;
         let (ebpf, ways) = (&mut self.ebpf, &self.ways);
         self.attachments.add(&wanted, |target| attach(ebpf, ways, target))?;
+        follow::settle(&mut self.ebpf, slot, &tables, &self.watches, &self.exes)?;
         self.switch(tables)?;
+        self.watches.keep(served(rules, plan));
         self.attachments.keep_only(&wanted);
         self.btf = None;
         Ok(())
@@ -437,12 +460,55 @@ impl Engine {
         &self.exes
     }
 
-    /// Looks the files of `exe=` rules up again, for one may have been replaced.
+    /// Looks the files of `exe=` rules up again, for one may have been replaced where no program follows them.
     pub fn refresh_exes(&mut self) -> Result<(), EngineError> {
-        let exes = std::mem::take(&mut self.exes);
-        let result = self.fill_exes(&exes, self.config.generation);
-        self.exes = exes;
-        result
+        if self.ways.contains_key(&Hook::Watch) {
+            return Ok(());
+        }
+        let slot = self.live();
+        follow::refresh(&mut self.ebpf, slot, &self.exes, &self.watches)
+    }
+
+    /// The resolved paths of the rules in force.
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
+    /// Lets go of all resolved paths but those of `kept` rules: a rule that was deleted and added again has its paths resolved anew.
+    pub fn release<'a>(&mut self, kept: impl Iterator<Item = &'a Rule>) {
+        self.watches.release(kept);
+    }
+
+    /// The paths of rules that have lost the directory or tree they stood for since the last time, each with who did it, if the
+    /// programs saw that. They match nothing any more; their rules are to be taken out.
+    pub fn lost(&mut self) -> Result<Vec<(Lost, Option<abi::End>)>, EngineError> {
+        let lost = self.watches.lost().map_err(EngineError::Inotify)?;
+        let mut ends: HashMap<Inode, Option<abi::End>> = HashMap::new();
+        let mut told = Vec::with_capacity(lost.len());
+        for lost in lost {
+            // several paths may have stood on one inode
+            let by = match ends.entry(lost.inode) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => *new.insert(follow::ended_by(&mut self.ebpf, lost.inode)?),
+            };
+            told.push((lost, by));
+        }
+        Ok(told)
+    }
+
+    /// What has to be done from time to time for the marks on watched directories.
+    pub fn tidy(&self) -> Result<(), EngineError> {
+        self.watches.tidy().map_err(EngineError::Inotify)
+    }
+
+    /// Slot of the live generation's tables.
+    const fn live(&self) -> u32 {
+        self.config.generation % abi::GENERATIONS as u32
+    }
+
+    /// Slot of the tables that are filled next.
+    const fn idle(&self) -> u32 {
+        self.config.generation.wrapping_add(1) % abi::GENERATIONS as u32
     }
 
     /// What the programs counted so far.
@@ -482,7 +548,11 @@ impl Engine {
                 .set((slot * abi::STEPS + at) as u32, StepValue(step), 0)
                 .map_err(map_error("write", "ea_steps"))?;
         }
-        self.fill_exes(&tables.exes, next)?;
+        let mut sets: Array<_, SetValue> = array(&mut self.ebpf, "ea_sets")?;
+        for (at, &set) in tables.sets.iter().enumerate() {
+            sets.set((slot * abi::SETS + at) as u32, SetValue(set), 0)
+                .map_err(map_error("write", "ea_sets"))?;
+        }
         let mut index: Array<_, EntryValue> = array(&mut self.ebpf, "ea_index")?;
         let base = slot * ARCHES.len() * abi::SYSCALLS;
         for (at, (&entry, known)) in tables.index.iter().zip(&mut self.index[slot]).enumerate() {
@@ -492,16 +562,6 @@ impl Engine {
                     .map_err(map_error("write", "ea_index"))?;
                 *known = entry;
             }
-        }
-        Ok(())
-    }
-
-    fn fill_exes(&mut self, exes: &[Vec<u8>], generation: u32) -> Result<(), EngineError> {
-        let slot = generation as usize % abi::GENERATIONS;
-        let mut map: Array<_, ExeValue> = array(&mut self.ebpf, "ea_exes")?;
-        for (at, path) in exes.iter().enumerate() {
-            map.set((slot * abi::EXES + at) as u32, ExeValue(identity(path)), 0)
-                .map_err(map_error("write", "ea_exes"))?;
         }
         Ok(())
     }
@@ -532,12 +592,12 @@ impl Engine {
     }
 }
 
-/// Which file `path` is now, as the kernel numbers devices.
-fn identity(path: &[u8]) -> abi::Exe {
-    fs::metadata(std::ffi::OsStr::from_bytes(path)).map_or(abi::Exe::default(), |file| abi::Exe {
-        ino: file.st_ino(),
-        dev: device::of(path, file.st_dev()),
-        present: 1,
+/// The rules whose paths the programs must know: those planned for them, and those that drop records of theirs.
+fn served<'a>(rules: &'a [Rule], plan: &'a Plan) -> impl Iterator<Item = &'a Rule> {
+    rules.iter().zip(plan.assignments()).filter_map(|(rule, assignment)| {
+        let ours = matches!(assignment.engine, EngineKind::Tracepoint | EngineKind::Trampoline)
+            || rule.list() == List::Exclude;
+        ours.then_some(rule)
     })
 }
 

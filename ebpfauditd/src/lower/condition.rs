@@ -153,7 +153,7 @@ fn compare(condition: &Condition, needs: &mut u16) -> Option<Test> {
 }
 
 /// The tests of one condition; what they need gathered is added to `needs`.
-pub(super) fn tests(builder: &mut Builder, condition: &Condition, needs: &mut u16) -> Vec<Test> {
+pub(super) fn tests(builder: &mut Builder<'_>, condition: &Condition, needs: &mut u16) -> Vec<Test> {
     let field = condition.field();
     let op = condition.op();
     let value = condition.number().unwrap_or_default();

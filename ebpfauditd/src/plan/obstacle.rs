@@ -45,6 +45,15 @@ fn beyond_programs(rule: &Rule) -> Option<String> {
     })
 }
 
+/// A condition on a name or tree, where it cannot be followed what becomes of that.
+fn beyond_sight(rule: &Rule, hooks: &BTreeSet<Hook>) -> Option<String> {
+    let watched = [Field::Path, Field::Dir].into_iter().find(|&field| rule.condition(field).is_some())?;
+    let target = Hook::Watch.info().target();
+    (!hooks.contains(&Hook::Watch)).then(|| {
+        format!("{}: this kernel has no {target}, which tells what becomes of names", watched.name())
+    })
+}
+
 /// A condition that the tracepoint engine cannot judge.
 fn beyond_tracepoints(rule: &Rule) -> Option<String> {
     rule.conditions().iter().find_map(|condition| {
@@ -84,7 +93,7 @@ fn deciding(rule: &Rule) -> impl Iterator<Item = (usize, u32, &'static str)> + '
 
 /// Why the rule by itself cannot be served by trampolines.
 pub(super) fn of_trampolines(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
-    if let Some(reason) = beyond_programs(rule) {
+    if let Some(reason) = beyond_programs(rule).or_else(|| beyond_sight(rule, hooks)) {
         return Some(reason);
     }
     // A rule that suppresses needs no records; what it is judged by, the rules that record need too.
