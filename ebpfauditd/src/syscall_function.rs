@@ -75,6 +75,8 @@ pub struct Stub {
 pub enum Missing {
     /// We have no name for the number.
     Name,
+    /// The kernel does not have the syscall. What answers calls of it cannot be hooked.
+    Absent,
     /// BTF does not have the function.
     Declaration,
     /// A stub could not be attached to it.
@@ -87,6 +89,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Name => "nobody knows what function it is",
+            Self::Absent => "this kernel does not have it",
             Self::Declaration => "the kernel's BTF does not have its function",
             Self::Refused => "the kernel refuses a program at its function",
             Self::Symbols => "whether this kernel has it cannot be read from /proc/kallsyms",
@@ -140,11 +143,12 @@ impl Functions {
         news
     }
 
-    /// Names of the syscalls that have no function here, and why: for people.
+    /// Names of the syscalls that the kernel has, but no function that can be hooked, and why: for people.
     pub fn missing(&self) -> impl Iterator<Item = (Arch, &'static str, Missing)> + '_ {
         ARCHES.iter().enumerate().flat_map(move |(index, &arch)| {
             table::syscall::all(arch).filter_map(move |(number, name)| {
-                self.get(index, number).err().map(|missing| (arch, name, missing))
+                let missing = self.get(index, number).err().filter(|&missing| missing != Missing::Absent);
+                missing.map(|missing| (arch, name, missing))
             })
         })
     }
@@ -187,12 +191,10 @@ impl Kernel {
         if self.addresses.is_empty() {
             return Err(Missing::Symbols);
         }
-        // Calls with a number that the kernel does not have are answered by one function, and are syscalls to the rules.
-        self.function(symbol::of_nothing(symbol::NOT_IMPLEMENTED)).ok_or(Missing::Declaration)
+        Err(Missing::Absent)
     }
 
-    /// Whether the name is only another one for the function of syscalls that the kernel does not have. All such names have one
-    /// address, to which one program can be attached, not several.
+    /// Whether the name is only another one for the function that answers calls of syscalls that the kernel does not have.
     fn is_absent(&self, name: &str) -> bool {
         let none = self.addresses.get(&symbol::of_registers(ARCHES[0], symbol::NOT_IMPLEMENTED));
         none.is_some_and(|&none| none != 0 && self.addresses.get(name) == Some(&none))
@@ -231,7 +233,6 @@ mod tests {
                 ("__do_sys_fork", Unused),
                 ("__x64_sys_fork", Unused),
                 ("__x64_sys_uselib", Unused),
-                ("__do_sys_ni_syscall", Unused),
                 ("__x64_sys_acct", Unused),
             ],
             &[
@@ -250,9 +251,9 @@ mod tests {
         assert_eq!(get(0, "fork").unwrap(), "__do_sys_fork");
         assert_eq!(get(1, "fork").unwrap(), "__do_sys_fork");
         // a name for nothing, and no name at all
-        assert_eq!(get(0, "acct").unwrap(), "__do_sys_ni_syscall");
-        assert_eq!(get(0, "uselib").unwrap(), "__do_sys_ni_syscall");
-        assert_eq!(get(0, "rename").unwrap(), "__do_sys_ni_syscall");
+        assert_eq!(get(0, "acct"), Err(Missing::Absent));
+        assert_eq!(get(0, "uselib"), Err(Missing::Absent));
+        assert_eq!(get(0, "rename"), Err(Missing::Absent));
         // there, but BTF does not say so
         assert_eq!(get(0, "mount"), Err(Missing::Declaration));
         assert_eq!(functions.get(0, abi::SYSCALLS as u32 - 1), Err(Missing::Name));
@@ -261,7 +262,7 @@ mod tests {
         let fork = functions.get(0, 57).cloned().unwrap();
         assert!(functions.refuse(&fork) && !functions.refuse(&fork));
         assert_eq!(name_of(&functions, 1, b"fork"), Err(Missing::Refused));
-        assert!(name_of(&functions, 1, b"unlink").is_ok());
+        assert!(name_of(&functions, 0, b"openat").is_ok());
     }
 
     #[test]

@@ -341,8 +341,12 @@ impl Engine {
             hooks: ways.keys().copied().collect(),
         });
         if let Ok(Trampoline { functions, .. }) = &offer.trampoline {
-            let missing = functions.missing().count();
-            let words = format!("{} functions; {missing} syscalls have none", functions.len());
+            let missing: Vec<String> = functions
+                .missing()
+                .map(|(arch, name, missing)| format!("{:#x} {name}: {missing}", arch.number()))
+                .collect();
+            let missing = if missing.is_empty() { "none missing".to_owned() } else { missing.join("; ") };
+            let words = format!("{} found, {missing}", functions.len());
             offer.trials.push(("functions of syscalls".into(), Ok(words)));
         }
         offer.tracepoint = Ok(ways.keys().copied().collect());

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use audit_rules::{Action, Arch, List, Rule, table};
+use audit_rules::{Action, Arch, Field, List, Rule, table};
 use kern::abi::{self, Family};
 use kern::hooks::Hook;
 
 use super::{Assignment, EngineKind, Offer, Trampoline, arches, kernel, obstacle, syscalls};
 use crate::family::{ARCHES, Service, Services, node};
-use crate::syscall_function::{Moment, Stub};
+use crate::syscall_function::{Missing, Moment, Stub};
 
 /// The most functions that get a stub of their own: attaching a hundred takes half a second, and detaching them 13 s on some
 /// kernels. With more a program at the exit of all syscalls serves better.
@@ -142,8 +142,11 @@ impl ExitList {
             for (arch, number) in wanted.map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32)) {
                 match stub(trampoline, services, arch, number) {
                     Ok(stub) => drop(self.stubs.insert(stub)),
-                    Err(reason) => {
-                        everywhere.get_or_insert(reason);
+                    // the plan says so; it would be out of proportion to judge every syscall for these
+                    Err(Missing::Absent) => {}
+                    Err(missing) => {
+                        everywhere
+                            .get_or_insert_with(|| format!("{}: {missing}", title(ARCHES[arch], number)));
                     }
                 }
             }
@@ -163,21 +166,42 @@ impl ExitList {
             let (hooks, functions) = attachments(rule, nodes, services, by_trampoline, everywhere.is_none());
             assignment.hooks = hooks.into_iter().collect();
             assignment.functions = functions.into_iter().collect();
-            if let (Some(reason), Some(_)) = (&everywhere, by_trampoline) {
-                assignment.reason.push_str("; judged at the exit of every syscall: ");
-                assignment.reason.push_str(reason);
+            match (&everywhere, by_trampoline) {
+                (Some(reason), Some(_)) => {
+                    assignment.reason.push_str("; judged at the exit of every syscall: ");
+                    assignment.reason.push_str(reason);
+                }
+                (None, Some(trampoline)) => {
+                    let absent = absent(rule, nodes, trampoline);
+                    if !absent.is_empty() {
+                        assignment
+                            .reason
+                            .push_str("; calls of what this kernel does not have are not seen: ");
+                        assignment.reason.push_str(&absent.join(", "));
+                    }
+                }
+                _ => {}
             }
         }
     }
 }
 
-fn stub(trampoline: &Trampoline, services: &Services, arch: usize, number: u32) -> Result<Stub, String> {
+fn stub(trampoline: &Trampoline, services: &Services, arch: usize, number: u32) -> Result<Stub, Missing> {
     let ends = services.get(arch, number) == Service::Full(Family::Exit);
     let moment = if ends { Moment::Entry } else { Moment::Exit };
-    match trampoline.functions.get(arch, number) {
-        Ok(function) => Ok(Stub { function: function.clone(), moment }),
-        Err(missing) => Err(format!("{}: {missing}", title(ARCHES[arch], number))),
+    trampoline.functions.get(arch, number).map(|function| Stub { function: function.clone(), moment })
+}
+
+/// The syscalls that a rule names by name and that the kernel does not have. Classes (`perm=`) are the kernel's own.
+fn absent(rule: &Rule, nodes: &[usize], trampoline: &Trampoline) -> Vec<String> {
+    if rule.condition(Field::Perm).is_some() || rule.syscalls().is_all() {
+        return Vec::new();
     }
+    let named = nodes.iter().map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32));
+    named
+        .filter(|&(arch, number)| trampoline.functions.get(arch, number) == Err(Missing::Absent))
+        .map(|(arch, number)| title(ARCHES[arch], number))
+        .collect()
 }
 
 fn title(arch: Arch, number: u32) -> String {

@@ -17,6 +17,7 @@ const KIND_ARRAY: u32 = 3;
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
 const KIND_ENUM: u32 = 6;
+const KIND_FWD: u32 = 7;
 const KIND_CONST: u32 = 10;
 const KIND_FUNC: u32 = 12;
 const KIND_FUNC_PROTO: u32 = 13;
@@ -98,7 +99,9 @@ impl<'a> Types<'a> {
         let pointer =
             self.head(word(self.types, proto.at + TYPE + 4)?).filter(|head| head.kind == KIND_PTR)?;
         let constant = self.head(pointer.word).filter(|head| head.kind == KIND_CONST)?;
-        let structure = self.head(constant.word).filter(|head| head.kind == KIND_STRUCT)?;
+        // only declared where `kernel/sys_ni.c` is all that BTF was made from
+        let structure =
+            self.head(constant.word).filter(|head| matches!(head.kind, KIND_STRUCT | KIND_FWD))?;
         if self.name(structure.name)? != "pt_regs" {
             return None;
         }
@@ -118,7 +121,7 @@ fn trailing(head: Head) -> Option<usize> {
         KIND_STRUCT | KIND_UNION | KIND_DATASEC | KIND_ENUM64 => 12 * head.members,
         KIND_ENUM | KIND_FUNC_PROTO => 8 * head.members,
         // pointers, forward declarations, typedefs, qualifiers, functions, floats, tags of types
-        KIND_PTR | 7..=KIND_FUNC | 16 | 18 => 0,
+        KIND_PTR | KIND_FWD..=KIND_FUNC | 16 | 18 => 0,
         _ => return None,
     })
 }
