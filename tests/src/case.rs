@@ -1,5 +1,7 @@
 //! The table of cases: one action, the rules that name it, and how many events it makes.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::action;
@@ -11,7 +13,7 @@ const FIRST_AUID: u32 = 41_000;
 /// Login uid of the first case that is not part of the table.
 const FIRST_APART: u32 = 42_000;
 
-/// Which of our engines the plan must give a case's rules to.
+/// Which of our engines the plan must give a case's rules to, on a kernel without BPF trampolines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// The programs on the kernel's tracepoints.
@@ -19,6 +21,20 @@ pub enum Engine {
     /// The kernel's own audit, because the records hold what only it knows.
     KernelAudit,
 }
+
+impl Engine {
+    /// Whether a plan that gives a rule to `engine` is right. Where the kernel has trampolines they serve what only the
+    /// kernel's audit can serve without them, and may serve the rest.
+    pub fn is_planned(self, engine: &str, trampolines: bool) -> bool {
+        match self {
+            Self::Tracepoint => engine == "tracepoint" || (trampolines && engine == "trampoline"),
+            Self::KernelAudit => engine == if trampolines { "trampoline" } else { "kernel audit" },
+        }
+    }
+}
+
+/// Why a case cannot be played on this kernel; `None` when it can. Found by trying.
+pub type Obstacle = fn() -> Option<String>;
 
 /// One action, written once, that is recorded under each engine.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +54,12 @@ pub struct Case {
     pub personal: bool,
     /// Fields, by type of record and name, in which any two runs must differ, beyond what [`crate::normal`] knows.
     pub ignored: &'static [(&'static str, &'static str)],
+    /// Whether it plays in a directory of its own, which is empty but for what [`Case::setting`] puts there.
+    pub own: bool,
+    /// What has to be in that directory before the rules are loaded, because they name it.
+    pub setting: Option<fn(&Path) -> Result<()>>,
+    /// What may keep it from being played.
+    pub obstacle: Option<Obstacle>,
 }
 
 impl Case {
@@ -48,7 +70,30 @@ impl Case {
         events: usize,
         act: fn(&mut Stage) -> Result<()>,
     ) -> Self {
-        Self { name, rules, events, act, engine: Engine::Tracepoint, personal: true, ignored: &[] }
+        Self {
+            name,
+            rules,
+            events,
+            act,
+            engine: Engine::Tracepoint,
+            personal: true,
+            ignored: &[],
+            own: false,
+            setting: None,
+            obstacle: None,
+        }
+    }
+
+    /// The case of an operation on files: in a directory of its own, with rules that want names.
+    ///
+    /// In such a case inodes and devices are compared by the names that the files have when the recording begins.
+    pub const fn file(
+        name: &'static str,
+        rules: &'static [&'static str],
+        events: usize,
+        act: fn(&mut Stage) -> Result<()>,
+    ) -> Self {
+        Self { own: true, ..Self::new(name, rules, events, act).by_kernel_audit() }
     }
 
     /// The case with rules that only the kernel's audit can serve.
@@ -69,7 +114,21 @@ impl Case {
         Self { personal: false, ..self }
     }
 
+    /// The case with this in its directory before the rules are loaded.
+    #[must_use]
+    pub const fn with(self, setting: fn(&Path) -> Result<()>) -> Self {
+        Self { setting: Some(setting), ..self }
+    }
+
+    /// The case, unless the obstacle is there.
+    #[must_use]
+    pub const fn unless(self, obstacle: Obstacle) -> Self {
+        Self { obstacle: Some(obstacle), ..self }
+    }
+
     /// Its rules as lines of `audit.rules`, for the login uid `auid`.
+    ///
+    /// What stands for its place (`$work`, `$inode:NAME`, ...) is filled in by [`crate::fixture::Fixture::rules`].
     pub fn rule_lines(&self, auid: u32) -> impl Iterator<Item = String> {
         self.rules.iter().map(move |rule| {
             let rule = if rule.starts_with("-a") {
@@ -81,6 +140,10 @@ impl Case {
             if rule.starts_with("-a always,exclude") {
                 return format!("{rule} -F auid={auid}");
             }
+            // The list of file systems takes nothing but those.
+            if rule.starts_with("-a never,filesystem") {
+                return rule;
+            }
             let personality =
                 if self.personal { format!(" -F pers={PERSONALITY:#x}") } else { String::new() };
             format!("{rule} -F auid={auid}{personality} -k {}", self.name)
@@ -88,24 +151,69 @@ impl Case {
     }
 }
 
+/// Cases that belong together.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// Its name, which is also the file's.
+    pub name: &'static str,
+    /// Its cases.
+    pub cases: &'static [Case],
+}
+
+/// The table's families.
+pub const FAMILIES: &[Family] = &[
+    Family { name: "exec", cases: action::exec::CASES },
+    Family { name: "network", cases: action::network::CASES },
+    Family { name: "message", cases: action::message::CASES },
+    Family { name: "signal", cases: action::signal::CASES },
+    Family { name: "trace", cases: action::trace::CASES },
+    Family { name: "identity", cases: action::identity::CASES },
+    Family { name: "process", cases: action::process::CASES },
+    Family { name: "system", cases: action::system::CASES },
+    Family { name: "memory", cases: action::memory::CASES },
+    Family { name: "file", cases: action::file::CASES },
+    Family { name: "filter", cases: action::filter::CASES },
+    Family { name: "surroundings", cases: action::surroundings::CASES },
+    Family { name: "watch", cases: action::watch::CASES },
+    Family { name: "lost", cases: action::lost::CASES },
+    Family { name: "open", cases: action::open::CASES },
+    Family { name: "create", cases: action::create::CASES },
+    Family { name: "resolve", cases: action::resolve::CASES },
+    Family { name: "unlink", cases: action::unlink::CASES },
+    Family { name: "rename", cases: action::rename::CASES },
+    Family { name: "link", cases: action::link::CASES },
+    Family { name: "symlink", cases: action::symlink::CASES },
+    Family { name: "directory", cases: action::directory::CASES },
+    Family { name: "mode", cases: action::mode::CASES },
+    Family { name: "owner", cases: action::owner::CASES },
+    Family { name: "time", cases: action::time::CASES },
+    Family { name: "truncate", cases: action::truncate::CASES },
+    Family { name: "xattr", cases: action::xattr::CASES },
+    Family { name: "stat", cases: action::stat::CASES },
+    Family { name: "chdir", cases: action::chdir::CASES },
+    Family { name: "mount", cases: action::mount::CASES },
+    Family { name: "special", cases: action::special::CASES },
+    Family { name: "queue", cases: action::queue::CASES },
+    Family { name: "ipc", cases: action::ipc::CASES },
+    Family { name: "socket_file", cases: action::socket_file::CASES },
+    Family { name: "ring", cases: action::ring::CASES },
+    Family { name: "i386", cases: action::i386::CASES },
+    Family { name: "program", cases: action::program::CASES },
+    Family { name: "path_rule", cases: action::path_rule::CASES },
+    Family { name: "perm_rule", cases: action::perm_rule::CASES },
+    Family { name: "tree_rule", cases: action::tree_rule::CASES },
+    Family { name: "field_rule", cases: action::field_rule::CASES },
+];
+
 /// Every case with its login uid.
 pub fn all() -> impl Iterator<Item = (u32, &'static Case)> {
-    let families = [
-        action::exec::CASES,
-        action::network::CASES,
-        action::message::CASES,
-        action::signal::CASES,
-        action::trace::CASES,
-        action::identity::CASES,
-        action::process::CASES,
-        action::system::CASES,
-        action::memory::CASES,
-        action::file::CASES,
-        action::filter::CASES,
-        action::surroundings::CASES,
-        action::watch::CASES,
-    ];
-    (FIRST_AUID..).zip(families.into_iter().flatten())
+    (FIRST_AUID..).zip(FAMILIES.iter().flat_map(|family| family.cases))
+}
+
+/// The family of the table to which the case of this name belongs; empty for another.
+pub fn family(name: &str) -> &'static str {
+    let holds = |family: &&Family| family.cases.iter().any(|case| case.name == name);
+    FAMILIES.iter().find(holds).map_or("", |family| family.name)
 }
 
 /// The case of this name: one of the table, or one that a test of its own looks at.

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::case::Case;
 use crate::log::{Event, Record};
 use crate::normal::Names;
+use crate::place::Places;
 
 /// One thing in which two recordings differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +39,9 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// The events of `case` in a log, normalised.
-pub fn events_of(case: &Case, log: &[Event]) -> Vec<Event> {
-    let mut names = Names::default();
+/// The events of `case` in a log, normalised; `told` is what the actor told of the inodes of its scene.
+pub fn events_of(case: &Case, log: &[Event], told: &str) -> Vec<Event> {
+    let mut names = if case.own { Names::in_places(Places::read(told)) } else { Names::default() };
     let mut events: Vec<Event> =
         log.iter().filter(|event| event.has_key(case.name)).map(|event| names.normalise(event)).collect();
     for record in events.iter_mut().flat_map(|event| &mut event.records) {

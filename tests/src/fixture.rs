@@ -1,12 +1,13 @@
 //! The directories of the comparison: what both sides share, and what each makes anew.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::case::Case;
 use crate::stage::{NOBODY, c_string};
 use crate::syscall;
 
@@ -50,9 +51,48 @@ impl Fixture {
     /// Empties the working directory, which itself stays: its inode is in the records.
     pub fn empty_work(&self) -> Result<()> {
         for entry in fs::read_dir(self.work())? {
-            fs::remove_file(entry?.path())?;
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
         }
         Ok(())
+    }
+
+    /// Sets the scene of a case that has a directory of its own, and returns its rules.
+    ///
+    /// In them stand `$work` for that directory, `$files` for the shared one, `$inode:NAME` for the number of an inode in the
+    /// own directory, `$major` and `$minor` for the device of it.
+    pub fn rules(&self, auid: u32, case: &Case) -> Result<Vec<String>> {
+        let place = self.work().join(case.name);
+        if case.own {
+            fs::create_dir(&place).with_context(|| place.display().to_string())?;
+            fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
+            if let Some(setting) = case.setting {
+                setting(&place).with_context(|| format!("the setting of {}", case.name))?;
+            }
+        }
+        let device = fs::metadata(self.work())?.dev();
+        let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
+        case.rule_lines(auid)
+            .map(|line| {
+                let words = line.split(' ').map(|word| -> Result<String> {
+                    if let Some((field, name)) = word.split_once("$inode:") {
+                        let path = place.join(name);
+                        let inode = fs::metadata(&path).with_context(|| path.display().to_string())?.ino();
+                        return Ok(format!("{field}{inode}"));
+                    }
+                    Ok(word
+                        .replace("$work", &place.to_string_lossy())
+                        .replace("$files", &self.files().to_string_lossy())
+                        .replace("$major", &major.to_string())
+                        .replace("$minor", &minor.to_string()))
+                });
+                Ok(words.collect::<Result<Vec<_>>>()?.join(" "))
+            })
+            .collect()
     }
 
     /// Copies the actor into place.

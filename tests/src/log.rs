@@ -50,7 +50,8 @@ impl Event {
 
     /// Whether the event carries this key, alone or among others.
     pub fn has_key(&self, key: &str) -> bool {
-        let Some(value) = self.syscall("key") else { return false };
+        let record = self.record("SYSCALL").or_else(|| self.record("URINGOP"));
+        let Some(value) = record.and_then(|record| record.value("key")) else { return false };
         // As `ausearch -i` prints it.
         if value == key {
             return true;

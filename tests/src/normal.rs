@@ -1,10 +1,10 @@
 //! What two runs of one action cannot have in common: process ids, session numbers, serial numbers of keys,
-//! inode numbers of new files. Nothing else
-//! is made equal.
+//! inode numbers of new files. Nothing else is made equal.
 
 use std::collections::HashMap;
 
 use crate::log::{Event, Field, Record};
+use crate::place::Places;
 
 /// Numbers of one case, named by the order in which they appear.
 #[derive(Debug, Default)]
@@ -12,6 +12,9 @@ pub struct Names {
     processes: HashMap<String, String>,
     sessions: HashMap<String, String>,
     keys: HashMap<String, String>,
+    places: Option<Places>,
+    inodes: HashMap<String, String>,
+    devices: HashMap<String, String>,
 }
 
 /// System calls whose result is a process id (x86-64: clone, fork, vfork, clone3, setsid).
@@ -35,6 +38,11 @@ const PROCESS_REGISTERS: [(&str, &str, &[&str]); 9] = [
 ];
 
 impl Names {
+    /// Inodes and devices are to be called by the names of the scene's files, or numbered if they have none.
+    pub fn in_places(places: Places) -> Self {
+        Self { places: Some(places), ..Self::default() }
+    }
+
     /// The event with names in the place of such numbers.
     pub fn normalise(&mut self, event: &Event) -> Event {
         let arch = event.syscall("arch").unwrap_or_default().to_owned();
@@ -61,12 +69,29 @@ impl Names {
                 "ses" | "oses" if value != "4294967295" && value != "-1" => {
                     name_of(&mut self.sessions, "session", value)
                 }
+                "inode" if self.places.is_some() => self.inode(record, value),
+                "dev" if self.places.is_some() => self.device(value),
                 "inode" if new_file => "new".to_owned(),
                 _ => value.clone(),
             };
             Field { name: name.clone(), value }
         });
         Record { kind: record.kind.clone(), fields: fields.collect() }
+    }
+
+    fn inode(&mut self, record: &Record, value: &str) -> String {
+        let device = record.value("dev").unwrap_or_default();
+        match self.places.as_ref().and_then(|places| places.inode(device, value)) {
+            Some(path) => path.to_owned(),
+            None => name_of(&mut self.inodes, "inode", &format!("{device} {value}")),
+        }
+    }
+
+    fn device(&mut self, value: &str) -> String {
+        match self.places.as_ref().and_then(|places| places.device(value)) {
+            Some(path) => format!("that of {path}"),
+            None => name_of(&mut self.devices, "device", value),
+        }
     }
 
     fn process(&mut self, value: &str) -> String {

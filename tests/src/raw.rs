@@ -2,7 +2,8 @@
 //!
 //! A SYSCALL record shows the number and the raw registers. The C library chooses other calls than the one named (`open`
 //! becomes `openat`, `fork` becomes `clone`) and leaves garbage in the registers that a call does not use, so the cases
-//! make their calls here. This is the one file of the crate with `unsafe`.
+//! make their calls here. This file,
+//! [`crate::low`] and [`crate::ring`] are those of the crate with `unsafe`.
 
 #![allow(unsafe_code, reason = "system calls that nix does not have, and registers that must be exact")]
 

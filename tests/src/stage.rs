@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::{raw, syscall};
+use crate::{place, raw, syscall};
 
 /// User and group id of the unprivileged identity ("nobody").
 pub const NOBODY: u32 = 65534;
@@ -29,6 +29,7 @@ pub struct Stage {
     work: PathBuf,
     auid: u32,
     loginuid: File,
+    naming: bool,
 }
 
 impl Stage {
@@ -38,11 +39,30 @@ impl Stage {
             .write(true)
             .open("/proc/self/loginuid")
             .context("opening /proc/self/loginuid")?;
-        Ok(Self { files: files.to_owned(), work: work.to_owned(), auid, loginuid })
+        Ok(Self { files: files.to_owned(), work: work.to_owned(), auid, loginuid, naming: false })
+    }
+
+    /// [`Stage::begin`] shall tell the harness what the inodes of the scene are called.
+    pub fn name_inodes(&mut self) {
+        self.naming = true;
+    }
+
+    /// Tells it now, because the scene will be out of reach.
+    pub fn tell_inodes(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.naming) {
+            // In a child: what it allocates must not move the addresses that the records show.
+            self.child(|stage| {
+                let mut out = std::io::stdout();
+                out.write_all(place::tell(&[&stage.work, &stage.files])?.as_bytes())?;
+                Ok(out.flush()?)
+            })?;
+        }
+        Ok(())
     }
 
     /// From here on the case's rules match.
     pub fn begin(&mut self) -> Result<()> {
+        self.tell_inodes()?;
         self.loginuid.write_all(self.auid.to_string().as_bytes()).context("setting the login uid")
     }
 

@@ -65,7 +65,7 @@ pub const CASES: &[Case] = &[
     .by_kernel_audit(),
     Case::new("setxattr", &["-S setxattr"], 1, |stage| {
         let path = stage.file("empty")?;
-        one(stage, || syscall!(libc::SYS_setxattr, &path, c"user.test", &b"value"[..], 5, 0))
+        one(stage, || syscall!(libc::SYS_setxattr, &path, c"trusted.test", &b"value"[..], 5, 0))
     })
     .by_kernel_audit(),
     Case::new("message-queue", &["-S mq_open"], 1, |stage| {

@@ -32,8 +32,12 @@ fn run() -> Result<()> {
         let errno = raw::execve(&program, &words, &[]);
         bail!("running itself again: {errno}");
     }
-    std::env::set_current_dir(work).context(work.clone())?;
     let (_, case) = case::find(name).with_context(|| format!("no case is called {name}"))?;
-    let mut stage = Stage::open(Path::new(files), Path::new(work), auid.parse().context("AUID")?)?;
+    let work = if case.own { Path::new(work).join(name) } else { Path::new(work).to_owned() };
+    std::env::set_current_dir(&work).with_context(|| work.display().to_string())?;
+    let mut stage = Stage::open(Path::new(files), &work, auid.parse().context("AUID")?)?;
+    if case.own {
+        stage.name_inodes();
+    }
     (case.act)(&mut stage)
 }

@@ -1,0 +1,43 @@
+//! What may keep a case from being played on a kernel, found by trying it.
+
+use nix::errno::Errno;
+
+use crate::ring::{Entry, Operation, Ring};
+use crate::syscall;
+
+/// `None` when the kernel knows the call, which is made so that it is refused.
+fn unknown(name: &str, result: Result<i64, Errno>) -> Option<String> {
+    (result == Err(Errno::ENOSYS)).then(|| format!("this kernel has no {name}"))
+}
+
+/// fchmodat2(2), since 6.6.
+pub fn no_fchmodat2() -> Option<String> {
+    unknown("fchmodat2", syscall!(452, -1, c"", 0, 0))
+}
+
+/// `mount_setattr(2)`, since 5.12.
+pub fn no_mount_setattr() -> Option<String> {
+    unknown("mount_setattr", syscall!(libc::SYS_mount_setattr, -1, c"", 0, 0, 0))
+}
+
+/// `RESOLVE_CACHED` of openat2(2), since 5.12.
+pub fn no_resolve_cached() -> Option<String> {
+    const RESOLVE_CACHED: u64 = 0x20;
+    let how: Vec<u8> = [0, 0, RESOLVE_CACHED].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let result = syscall!(libc::SYS_openat2, libc::AT_FDCWD, c"/", &how, how.len());
+    (result == Err(Errno::EINVAL)).then(|| "this kernel has no RESOLVE_CACHED".to_owned())
+}
+
+/// `io_uring`, with operations on names and with auditing, since 5.16.
+pub fn no_audited_ring() -> Option<String> {
+    let ring = match Ring::new() {
+        Ok(ring) => ring,
+        Err(error) => return Some(format!("{error:#}")),
+    };
+    // The last operation on names came one version before the auditing.
+    let entry = Entry::two(Operation::Linkat, c"/nowhere/name", c"/nowhere/other", 0);
+    match ring.run(&entry) {
+        Ok(Err(Errno::ENOENT)) => None,
+        other => Some(format!("linkat by io_uring answers {other:?}")),
+    }
+}
