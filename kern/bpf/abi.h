@@ -36,7 +36,7 @@ typedef long long s64;
  * 2048 components; deeper trees are cut and the item says so. */
 #define EA_PATH_DEPTH 2048
 /* Components that one round of a walk's loop goes through. */
-#define EA_PATH_STRETCH 32
+#define EA_PATH_STRETCH 8
 /* Bytes of one path's components: PATH_MAX. */
 #define EA_PATH_MAX 4096
 /* NAME_MAX plus the NUL: the largest single write of a walk. */
