@@ -79,6 +79,7 @@ pub enum Task {
 
 /// A command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "as many as auditd's command line has")]
 pub struct Options {
     /// What is to be done.
     pub task: Task,

@@ -194,7 +194,7 @@ type Ways = BTreeMap<Hook, &'static [Place]>;
 /// which is loaded then.
 fn load_object(
     btf: &Btf,
-    options: &Options,
+    options: Options,
     trampoline: &mut Result<(), String>,
 ) -> Result<(Ebpf, bool), EngineError> {
     let mut load = |object: &[u8]| {
@@ -316,7 +316,7 @@ impl Engine {
         let btf = Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?;
         offer.trials.push(("kernel BTF".into(), Ok(BTF.into())));
         let mut trampoline = Err("masked off on the command line".to_owned());
-        let (mut ebpf, legacy) = load_object(&btf, &options, &mut trampoline)?;
+        let (mut ebpf, legacy) = load_object(&btf, options, &mut trampoline)?;
         let state = if legacy { "ring buffer, hash of tasks" } else { "ring buffer, task storage" };
         offer.trials.push(("eBPF object and maps".into(), Ok(state.into())));
         let outcome = trampoline.clone().map(|()| FEXIT.place.program.to_owned());

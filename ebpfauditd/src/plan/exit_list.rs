@@ -130,7 +130,9 @@ impl ExitList {
         for ((assignment, rule), nodes) in self.assignments.iter().zip(rules).zip(nodes) {
             match assignment.as_ref().map(|assignment| assignment.engine) {
                 Some(EngineKind::Trampoline) if rule.action() == Action::Always => {
-                    nodes.iter().for_each(|&node| judged[node] = true);
+                    for &node in nodes {
+                        judged[node] = true;
+                    }
                 }
                 Some(EngineKind::Tracepoint) => everywhere = Some("other rules need it".to_owned()),
                 _ => {}

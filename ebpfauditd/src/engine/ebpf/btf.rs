@@ -28,7 +28,7 @@ const KIND_ENUM64: u32 = 19;
 
 /// BTF as bytes, with the place of each type.
 struct Types<'a> {
-    types: &'a [u8],
+    bytes: &'a [u8],
     strings: &'a [u8],
     /// Where each type begins; the first is type 1.
     places: Vec<u32>,
@@ -62,9 +62,9 @@ impl<'a> Types<'a> {
             let start = header.checked_add(word(bytes, at)? as usize)?;
             bytes.get(start..start.checked_add(word(bytes, at + 4)? as usize)?)
         };
-        let mut btf = Self { types: part(8)?, strings: part(16)?, places: Vec::new() };
+        let mut btf = Self { bytes: part(8)?, strings: part(16)?, places: Vec::new() };
         let mut at = 0;
-        while at < btf.types.len() {
+        while at < btf.bytes.len() {
             let head = btf.head_at(at)?;
             btf.places.push(u32::try_from(at).ok()?);
             at += TYPE + trailing(head)?;
@@ -73,13 +73,13 @@ impl<'a> Types<'a> {
     }
 
     fn head_at(&self, at: usize) -> Option<Head> {
-        let info = word(self.types, at + 4)?;
+        let info = word(self.bytes, at + 4)?;
         Some(Head {
             at,
-            name: word(self.types, at)?,
+            name: word(self.bytes, at)?,
             kind: (info >> 24) & 0x1f,
             members: (info & 0xffff) as usize,
-            word: word(self.types, at + 8)?,
+            word: word(self.bytes, at + 8)?,
         })
     }
 
@@ -97,7 +97,7 @@ impl<'a> Types<'a> {
     fn prototype(&self, id: u32) -> Option<Prototype> {
         let proto = self.head(id).filter(|proto| proto.kind == KIND_FUNC_PROTO && proto.members == 1)?;
         let pointer =
-            self.head(word(self.types, proto.at + TYPE + 4)?).filter(|head| head.kind == KIND_PTR)?;
+            self.head(word(self.bytes, proto.at + TYPE + 4)?).filter(|head| head.kind == KIND_PTR)?;
         let constant = self.head(pointer.word).filter(|head| head.kind == KIND_CONST)?;
         // only declared where `kernel/sys_ni.c` is all that BTF was made from
         let structure =
@@ -105,7 +105,7 @@ impl<'a> Types<'a> {
         if self.name(structure.name)? != "pt_regs" {
             return None;
         }
-        match self.name(word(self.types, proto.at + TYPE)?)? {
+        match self.name(word(self.bytes, proto.at + TYPE)?)? {
             "regs" => Some(Prototype::Registers),
             "__unused" => Some(Prototype::Unused),
             _ => None,
