@@ -63,6 +63,7 @@ static __always_inline struct ea_journal *journal__begin(u32 generation)
 	journal->count = 0;
 	journal->text_used = 0;
 	journal->long_used = 0;
+	journal->pwd = 0;
 	__builtin_memset(journal->tags, 0, sizeof(journal->tags));
 	return journal;
 }
@@ -503,6 +504,22 @@ static __always_inline void journal__unbound(struct ea_object *object, u32 first
 				slot->runs.first[run] = 0;
 		}
 	}
+}
+
+/*
+ * The working directory is about to change; the record shows the one in which the names were looked
+ * up. It is kept by its address: until the syscall ends nothing else takes its place but where
+ * nobody holds it any more, and then the kernel's memory of it outlasts the moment.
+ */
+static __always_inline void journal__leave(void)
+{
+	struct ea_journal *journal = journal__present();
+	struct fs_struct *fs = GET(task__current(), fs);
+
+	if (!journal || !journal->count || journal->pwd || !fs)
+		return;
+	READ(journal->pwd, fs, pwd.dentry);
+	READ(journal->pwd_mount, fs, pwd.mnt);
 }
 
 /* ---- at the exit ------------------------------------------------------------------------- */

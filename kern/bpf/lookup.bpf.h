@@ -86,4 +86,22 @@ int ea_getname_kernel(u64 *ctx)
 	return walk__is_error(args[1]) ? 0 : journal__new_name(args[1]);
 }
 
+/* void set_fs_pwd(struct fs_struct *, const struct path *) */
+SEC("fentry/set_fs_pwd")
+int ea_set_fs_pwd(u64 *ctx)
+{
+	if (walk__wanted())
+		journal__leave();
+	return 0;
+}
+
+/* void chroot_fs_refs(const struct path *, const struct path *): what pivot_root does to tasks */
+SEC("fentry/chroot_fs_refs")
+int ea_chroot_fs_refs(u64 *ctx)
+{
+	if (walk__wanted())
+		journal__leave();
+	return 0;
+}
+
 #endif

@@ -300,6 +300,8 @@ struct ea_journal {
 	u32 count;      /* slots in use */
 	u32 text_used;
 	u32 long_used;
+	u64 pwd; /* the working directory's dentry before the syscall changed it; 0: it has not */
+	u64 pwd_mount;
 	u64 climb;  /* where the climb to the top is at */
 	u32 tagged; /* it has found trees */
 	u32 pad;

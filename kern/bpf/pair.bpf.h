@@ -11,9 +11,13 @@ const volatile u32 ea_new_name_first SEC(".rodata.pair") = 1;
 
 #define NR_IO_URING_ENTER 426
 
+/*
+ * Before 5.15 some of these functions take the user's pointer and one name after the other, which
+ * their lookups tell by themselves.
+ */
 static __always_inline int pair__name(u64 name)
 {
-	return walk__is_error(name) ? 0 : journal__name(name);
+	return (s64)name > 0 || walk__is_error(name) ? 0 : journal__name(name);
 }
 
 static __always_inline int pair__names(u64 old, u64 new)

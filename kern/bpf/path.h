@@ -105,8 +105,16 @@ __noinline int path__emit(u32 which, u32 type)
 		dentry = state->directory;
 		vfsmount = state->directory_mount;
 	} else {
-		READ(dentry, fs, pwd.dentry);
-		READ(vfsmount, fs, pwd.mnt);
+		struct ea_journal *journal =
+		    frame->journal ? maps__state(&ea_journals, task) : NULL;
+
+		if (journal && journal->pwd) {
+			dentry = journal->pwd;
+			vfsmount = journal->pwd_mount;
+		} else {
+			READ(dentry, fs, pwd.dentry);
+			READ(vfsmount, fs, pwd.mnt);
+		}
 	}
 	walk = &frame->walk;
 	__builtin_memset(walk, 0, sizeof(*walk));

@@ -37,6 +37,8 @@ pub enum Fact {
     Lookup,
     /// The directory in which a name is to be made or removed.
     Parent,
+    /// The working directory that a syscall leaves.
+    Leave,
     /// What an open ended at, and how far it came.
     Open,
     /// A file that was made: mkdir, mknod, an open, a bound socket.
@@ -92,6 +94,7 @@ impl Fact {
             Self::Name => "names given by the kernel",
             Self::Lookup => "ends of path walks",
             Self::Parent => "directories of names",
+            Self::Leave => "working directories that are left",
             Self::Open => "opened files",
             Self::Create => "files made",
             Self::Delete => "files removed",
@@ -224,6 +227,9 @@ hooks! {
     /// Names that the kernel itself gives.
     GetnameKernel: "names given by the kernel" [Name]
         [Fexit "ea_getname_kernel" "getname_kernel"];
+    /// The working directory, before it is another.
+    SetFsPwd: "working directories that are left" [Leave]
+        [Fentry "ea_set_fs_pwd" "set_fs_pwd", Fentry "ea_chroot_fs_refs" "chroot_fs_refs"];
     /// The end of an open.
     PathOpenat: "what opens end at" [Open]
         [

@@ -4,8 +4,8 @@
 
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
-    Attribute, Clock, Create, Delete, Denied, Exec, Fork, Ipc, Link, Lookup, Mode, Module, Multiplex, Name,
-    Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken, Uring,
+    Attribute, Clock, Create, Delete, Denied, Exec, Fork, Ipc, Leave, Link, Lookup, Mode, Module, Multiplex,
+    Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken, Uring,
 };
 
 /// By name, for all architectures; a syscall that is not here needs nothing.
@@ -24,10 +24,8 @@ const FACTS: &[(&[Fact], &[&str])] = &[
         &[Denied, Lookup],
         &["stat", "lstat", "oldstat", "oldlstat", "stat64", "lstat64", "newfstatat", "fstatat64", "statx"],
     ),
-    (
-        &[Denied, Lookup],
-        &["access", "faccessat", "faccessat2", "chdir", "chroot", "pivot_root", "readlink", "readlinkat"],
-    ),
+    (&[Denied, Lookup], &["access", "faccessat", "faccessat2", "chroot", "readlink", "readlinkat"]),
+    (&[Denied, Lookup, Leave], &["chdir", "pivot_root"]),
     (
         &[Denied, Lookup],
         &["chmod", "fchmodat", "fchmodat2", "chown", "lchown", "chown32", "lchown32", "fchownat"],
