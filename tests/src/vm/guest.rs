@@ -16,9 +16,9 @@ const INIT: &str = include_str!("init.sh");
 
 /// This machine's programs that the tests and their actions start. busybox has the rest.
 const PROGRAMS: &[&str] = &[
-    "bash", "cat", "chmod", "chown", "cp", "dd", "id", "ln", "ls", "mkdir", "mknod", "mount", "mv", "rm",
-    "rmdir", "sed", "setpriv", "sh", "sleep", "sort", "stat", "su", "tar", "touch", "true", "truncate",
-    "umount", "unshare",
+    "bash", "cat", "chmod", "chown", "cp", "dd", "id", "ln", "ls", "mkdir", "mknod", "mount", "mv",
+    "prlimit", "rm", "rmdir", "sed", "setpriv", "sh", "sleep", "sort", "stat", "su", "tar", "touch", "true",
+    "truncate", "umount", "unshare",
 ];
 
 /// For whoever looks into a guest: taken along where they are installed.

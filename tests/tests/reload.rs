@@ -1,0 +1,158 @@
+//! Rules are reloaded while what they name goes on: nothing is missed, nothing is recorded twice.
+//!
+//! `EBPFAUDITD_RELOADS` says how often.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tests::kernel::Audit;
+use tests::log::{self, Event};
+use tests::program::wait;
+use tests::proof::{self, size, trampolines};
+use tests::reload::{KEYS, number, rules};
+use tests::side::{Daemon, Side};
+
+const AUID: u32 = 45_000;
+
+/// How the rules are loaded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Means {
+    /// The daemon reads its rules file.
+    Hangup,
+    /// auditctl takes the rules away and loads a file, which is one change for our daemon.
+    Auditctl,
+}
+
+/// Rules that come and go beside the loop's own: for calls that nobody named, and for those that the loop makes.
+fn others(round: usize) -> Vec<String> {
+    let all = [
+        "-a always,exit -F arch=b64 -S unlinkat,chmod -F auid=45001 -k other".to_owned(),
+        "-a always,exit -F arch=b64 -S mkdir,openat -F auid=45001 -k other".to_owned(),
+        "-a always,exit -F arch=b64 -S getpgid,setsid -F auid=45001 -k other".to_owned(),
+        "-w /etc/passwd -p wa -k other".to_owned(),
+        "-a never,exit -F arch=b64 -S openat -F auid=45002".to_owned(),
+    ];
+    all.into_iter().enumerate().filter(|(at, _)| (round >> at) & 1 == 1).map(|(_, rule)| rule).collect()
+}
+
+/// Waits until as many rules are listed.
+fn await_rules(daemon: &Daemon<'_>, rules: &[String]) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let listed = daemon.auditctl(&["-l"])?.success()?;
+        if listed.lines().filter(|line| line.starts_with('-')).count() == rules.len() {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "not {} rules: {listed}; it said: {}", rules.len(), daemon.said());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Loads the rules again.
+fn reload(daemon: &Daemon<'_>, means: Means, rules: &[String]) -> Result<()> {
+    let text = rules.join("\n");
+    match means {
+        Means::Hangup => {
+            std::fs::write(daemon.directory().join("audit.rules"), text + "\n")?;
+            kill(Pid::from_raw(daemon.pid()? as i32), Signal::SIGHUP)?;
+        }
+        Means::Auditctl => {
+            let path = daemon.directory().join("again.rules");
+            std::fs::write(&path, format!("-D\n{text}\n"))?;
+            let path = path.to_str().context("a place that is not UTF-8")?;
+            daemon.auditctl(&["-R", path])?.success().context("auditctl -R")?;
+        }
+    }
+    await_rules(daemon, rules)
+}
+
+/// What was missed and what was recorded twice, of `count` operations.
+fn faults(log: &[Event], key: &str, count: usize) -> Vec<String> {
+    let mut found: HashMap<usize, usize> = HashMap::new();
+    for number in log.iter().filter(|event| event.has_key(key)).filter_map(|event| number(event, key)) {
+        *found.entry(number).or_insert(0) += 1;
+    }
+    let missed: Vec<usize> = (0..count).filter(|number| !found.contains_key(number)).collect();
+    let mut doubled: Vec<usize> =
+        found.iter().filter(|(_, times)| **times > 1).map(|(number, _)| *number).collect();
+    doubled.sort_unstable();
+    let strange = found.keys().filter(|number| **number >= count).count();
+    [
+        ("missed", missed.len(), missed.first()),
+        ("doubled", doubled.len(), doubled.first()),
+        ("strange", strange, None),
+    ]
+    .into_iter()
+    .filter(|(_, many, _)| *many > 0)
+    .map(|(what, many, first)| format!("{key}: {many} of {count} {what}, first {first:?}"))
+    .collect()
+}
+
+fn looped(means: Means) -> Result<()> {
+    let audit = Audit::hold()?;
+    let scratch = tempfile::tempdir()?;
+    std::fs::write(scratch.path().join("watched"), "")?;
+    let place = scratch.path().to_str().context("a place that is not UTF-8")?;
+    let own = rules(place, AUID);
+    let daemon = Daemon::start(Side::Ours, &audit, &own, &[])?;
+    println!("rules by engine: {:?}", proof::engines(daemon.directory())?);
+    let mut prover = Command::new(Path::new(env!("CARGO_BIN_EXE_prover")))
+        .args(["reload", place, &AUID.to_string()])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // The kernel's audit changes the order of its rules only by taking some out.
+    let trampolines = trampolines()?;
+    let reloads = size("EBPFAUDITD_RELOADS", 20)?;
+    let begin = Instant::now();
+    let outcome = (1..=reloads).try_for_each(|round| -> Result<()> {
+        let (mut all, mut own) = (others(round), own.to_vec());
+        let mut at = 0;
+        if trampolines {
+            // The loop's rules stand before, between and after the others, in changing order.
+            at = all.len() / 2;
+            own.rotate_left(round % 3);
+        }
+        all.splice(at..at, own);
+        reload(&daemon, means, &all).with_context(|| format!("reload {round}"))
+    });
+    let took = begin.elapsed();
+    drop(prover.stdin.take());
+    let mut said = String::new();
+    if let Some(mut out) = prover.stdout.take() {
+        std::io::Read::read_to_string(&mut out, &mut said)?;
+    }
+    let status = wait(&mut prover, Duration::from_secs(10))?;
+    outcome?;
+    ensure!(status.success(), "the prover ended with {status}");
+    let count: usize = said.trim().parse().context("how often the prover looped")?;
+    daemon.settle("reload-ends")?;
+    let counters = daemon.counters()?;
+    let log = log::parse(&daemon.stop()?)?;
+    println!(
+        "{means:?}: {reloads} reloads, {count} times {} operations, {:.1} s",
+        KEYS.len(),
+        took.as_secs_f32()
+    );
+    ensure!(count >= reloads, "{count} operations during {reloads} reloads: the loop hardly ran");
+    let all: Vec<String> = KEYS.iter().flat_map(|key| faults(&log, key, count)).collect();
+    ensure!(all.is_empty(), "{means:?}: {}\n{counters}", all.join("\n"));
+    ensure!(counters.lines().any(|line| line == "lost 0"), "events were lost:\n{counters}");
+    Ok(())
+}
+
+#[test]
+fn no_gap_when_the_daemon_is_told_to_read_its_rules() -> Result<()> {
+    looped(Means::Hangup)
+}
+
+#[test]
+fn no_gap_when_auditctl_loads_a_file() -> Result<()> {
+    looped(Means::Auditctl)
+}
