@@ -240,6 +240,7 @@ fn engine_options(options: &Options) -> ebpf::Options {
     ebpf::Options {
         ring_bytes: options.ring_bytes.unwrap_or(ebpf::RING_BYTES),
         trampolines: !options.mask_trampolines,
+        thorough: false,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use audit_rules::{Field, List, Rule};
 use kern::abi::End;
+use kern::hooks::Hook;
 use nix::errno::Errno;
 
 use crate::engine::{ebpf, kernel};
@@ -52,6 +53,9 @@ pub enum ChangeError {
     /// A function of the kernel's cannot be hooked, as has turned out; the rules are to be planned anew.
     #[error("cannot attach a program to {}", .0.name)]
     Function(Function),
+    /// A hook that a rule needs cannot be had after all.
+    #[error("no program can be attached to {}", .0.info().target())]
+    Hook(Hook),
 }
 
 impl ChangeError {
@@ -62,7 +66,7 @@ impl ChangeError {
             Self::Unserved { .. } => Errno::EOPNOTSUPP,
             Self::Kernel(error) => error.errno,
             Self::Watch(error) => error.errno,
-            Self::Ebpf(_) | Self::Function(_) => Errno::ENOMEM,
+            Self::Ebpf(_) | Self::Function(_) | Self::Hook(_) => Errno::ENOMEM,
         }
     }
 }
@@ -221,11 +225,21 @@ impl Enforcement {
             }
         }
         let mut result = self.load(&next, &plan);
-        while let Err(ChangeError::Function(function)) = &result {
-            if !self.offer.refuse(function) {
-                break;
+        // What seemed to be there may turn out not to be: then the rules are planned without it.
+        loop {
+            match &result {
+                Err(ChangeError::Function(function)) if self.offer.refuse(function) => {
+                    let name = &function.name;
+                    log::warn!("no program can be attached to {name}: its syscalls are judged elsewhere");
+                }
+                Err(ChangeError::Hook(hook)) if self.offer.refuse_hook(*hook) => {
+                    let target = hook.info().target();
+                    log::warn!(
+                        "no program can be attached to {target}: rules that need it are served elsewhere"
+                    );
+                }
+                _ => break,
             }
-            log::warn!("no program can be attached to {}: its syscalls are judged elsewhere", function.name);
             plan = crate::plan::plan(next.rules(), &self.offer);
             result = self.load(&next, &plan);
         }
@@ -273,6 +287,10 @@ impl Enforcement {
                 ebpf::EngineError::Stub { function, error } => {
                     log::debug!("{}: {error}", function.name);
                     ChangeError::Function(function)
+                }
+                ebpf::EngineError::Hook { hook, error } => {
+                    log::debug!("{}: {error}", hook.info().target());
+                    ChangeError::Hook(hook)
                 }
                 ebpf::EngineError::Watch(error) => ChangeError::Watch(error),
                 other => ChangeError::Ebpf(other.to_string()),

@@ -45,6 +45,12 @@ impl Offer {
     pub fn refuse(&mut self, function: &Function) -> bool {
         self.trampoline.as_mut().is_ok_and(|trampoline| trampoline.functions.refuse(function))
     }
+
+    /// A hook cannot be had, as has turned out. Gives whether that is news.
+    pub fn refuse_hook(&mut self, hook: Hook) -> bool {
+        let by_tracepoint = self.tracepoint.as_mut().is_ok_and(|hooks| hooks.remove(&hook));
+        self.trampoline.as_mut().is_ok_and(|trampoline| trampoline.hooks.remove(&hook)) || by_tracepoint
+    }
 }
 
 /// Which engine serves a rule.

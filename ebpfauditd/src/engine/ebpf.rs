@@ -73,6 +73,14 @@ pub enum EngineError {
         /// Why not.
         source: ProgramError,
     },
+    /// A hook that was promising cannot be had after all.
+    #[error("cannot have the hook {}: {error}", .hook.info().target())]
+    Hook {
+        /// Which one.
+        hook: Hook,
+        /// Why not.
+        error: Box<EngineError>,
+    },
     /// A stub was refused or cannot be attached.
     #[error("cannot attach a program to {}: {error}", .function.name)]
     Stub {
@@ -91,6 +99,9 @@ pub enum EngineError {
         /// Why it failed.
         error: String,
     },
+    /// The kernel has not what a hook hangs on.
+    #[error("this kernel has no such function")]
+    Absent,
     /// A hook has no other place.
     #[error("needs BPF trampolines")]
     NoTrampolines,
@@ -145,11 +156,14 @@ pub struct Options {
     pub ring_bytes: u32,
     /// Whether BPF trampolines may be used.
     pub trampolines: bool,
+    /// Whether every program is loaded to find out what the kernel offers. Otherwise a function that the kernel's BTF has is taken
+    /// for one that can be hooked, until a rule needs it: loading all takes the verifier long.
+    pub thorough: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ring_bytes: RING_BYTES, trampolines: true }
+        Self { ring_bytes: RING_BYTES, trampolines: true, thorough: false }
     }
 }
 
@@ -157,6 +171,8 @@ impl Default for Options {
 pub struct Engine {
     ebpf: Ebpf,
     legacy: bool,
+    /// Whether trampolines must not be used, or cannot be.
+    masked: bool,
     /// Which way each hook can be attached here.
     ways: Ways,
     attachments: Attachments,
@@ -241,6 +257,26 @@ fn load_hook(
     Err(first.unwrap_or(EngineError::NoTrampolines))
 }
 
+/// The first of a hook's ways whose functions the kernel has (`None`: no trampolines); tracepoints have small programs, which
+/// are loaded.
+fn promising(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    hook: Hook,
+    functions: Option<&HashSet<String>>,
+) -> Result<&'static [Place], EngineError> {
+    let mut place_is_there = |place: &Place| match place.kind {
+        HookKind::Fentry | HookKind::Fexit => {
+            functions.is_some_and(|functions| functions.contains(place.target))
+        }
+        HookKind::BtfTracepoint | HookKind::Kprobe | HookKind::Kretprobe => {
+            program::probe(ebpf, btf, place).is_ok()
+        }
+    };
+    let way = hook.info().ways.iter().find(|way| way.iter().all(&mut place_is_there));
+    way.copied().ok_or(EngineError::Absent)
+}
+
 /// A way for a person who reads what the kernel offers.
 fn way_name(way: &[Place]) -> String {
     let names: Vec<String> =
@@ -257,14 +293,17 @@ fn judge_of(stub: &Stub) -> &'static Judge {
     }
 }
 
-/// What the kernel says of the functions that carry out syscalls.
-fn kernel_functions() -> Kernel {
+/// What the kernel says of the functions that carry out syscalls, and which functions of hooks it has.
+fn kernel_functions() -> (Kernel, HashSet<String>) {
     let wanted: HashSet<String> = syscall_function::symbols(&ARCHES).collect();
-    let declared = fs::read(BTF).ok().and_then(|bytes| btf::functions(&bytes, &wanted)).unwrap_or_default();
+    let hooked = HOOKS.iter().flat_map(|info| info.ways.iter().copied().flatten()).map(|place| place.target);
+    let bytes = fs::read(BTF).unwrap_or_default();
+    let declared = btf::functions(&bytes, &wanted).unwrap_or_default();
+    let hooked = btf::single(&bytes, &hooked.collect()).unwrap_or_default();
     let list = File::open("/proc/kallsyms");
     let addresses =
         list.and_then(|list| kallsyms::addresses(BufReader::with_capacity(1 << 16, list), &wanted));
-    Kernel { declared, addresses: addresses.unwrap_or_default() }
+    (Kernel { declared, addresses: addresses.unwrap_or_default() }, hooked)
 }
 
 /// Why the kernel refused a program, without the verifier's log.
@@ -284,14 +323,13 @@ fn brief(error: &EngineError) -> String {
 }
 
 impl Engine {
-    /// Finds out what this kernel offers, by loading programs. Nothing is attached and nothing stays.
+    /// Finds out what this kernel offers, by loading every program. Nothing is attached and nothing stays.
     pub fn probe(options: &Options) -> Offer {
-        Self::start(&Options { ring_bytes: SMALLEST_RING, ..*options }).0
+        Self::start(&Options { ring_bytes: SMALLEST_RING, thorough: true, ..*options }).0
     }
 
-    /// Loads what this kernel takes, and says what that is; the engine, if it is enough to serve rules. Nothing is attached until
-    /// [`apply`](Self::apply) needs it. Of the programs that judge only one is loaded now: they are large, the others have the same
-    /// body, and few rules need them.
+    /// Says what this kernel offers; the engine, if it is enough to serve rules. Nothing is attached, and few programs are loaded,
+    /// until [`apply`](Self::apply) needs them. Of those that judge one is loaded now: the others have the same body.
     pub fn start(options: &Options) -> (Offer, Option<(Self, RingSource)>) {
         let mut offer = Offer {
             tracepoint: Err(String::new()),
@@ -321,12 +359,14 @@ impl Engine {
         offer.trials.push(("eBPF object and maps".into(), Ok(state.into())));
         let outcome = trampoline.clone().map(|()| FEXIT.place.program.to_owned());
         offer.trials.push(("BPF trampolines".into(), outcome));
+        let (kernel, hooked) = functions.and_then(|thread| thread.join().ok()).unwrap_or_default();
         let mut ways = Ways::new();
         for info in HOOKS.iter().filter(|info| info.hook != FORGET || legacy) {
             let found = match info.hook {
                 // the body of the judge that has been loaded
                 Hook::SyscallExit => Ok(info.ways[0]),
-                hook => load_hook(&mut ebpf, &btf, hook, trampoline.is_ok()),
+                hook if options.thorough => load_hook(&mut ebpf, &btf, hook, trampoline.is_ok()),
+                hook => promising(&mut ebpf, &btf, hook, trampoline.is_ok().then_some(&hooked)),
             };
             let what = way_name(found.as_ref().copied().unwrap_or(info.ways[0]));
             let outcome = found.as_ref().map(|_| info.purpose.to_owned()).map_err(brief);
@@ -335,9 +375,8 @@ impl Engine {
                 ways.insert(info.hook, way);
             }
         }
-        let functions = functions.and_then(|thread| thread.join().ok());
         offer.trampoline = trampoline.map(|()| Trampoline {
-            functions: Functions::new(&functions.unwrap_or_default()),
+            functions: Functions::new(&kernel),
             hooks: ways.keys().copied().collect(),
         });
         if let Ok(Trampoline { functions, .. }) = &offer.trampoline {
@@ -361,6 +400,7 @@ impl Engine {
         let engine = Self {
             ebpf,
             legacy,
+            masked: offer.trampoline.is_err(),
             ways,
             attachments: Attachments::default(),
             btf: Some(btf),
@@ -419,26 +459,36 @@ impl Engine {
 
     /// Loads the programs that were not loaded at the start.
     fn load_programs(&mut self, wanted: &BTreeSet<Target>) -> Result<(), EngineError> {
-        let mut places: Vec<&Place> = Vec::new();
+        let mut hooks: Vec<Hook> = Vec::new();
         let mut judges: Vec<&Judge> = Vec::new();
         for target in wanted {
             match target {
-                Target::Hook(hook) => places.extend(self.ways.get(hook).copied().into_iter().flatten()),
+                Target::Hook(hook) => hooks.push(*hook),
                 Target::Stub(stub) if !judges.contains(&judge_of(stub)) => judges.push(judge_of(stub)),
                 Target::Stub(_) => {}
             }
         }
-        places.retain(|place| program::descriptor(&self.ebpf, place).is_none());
+        hooks.retain(|hook| {
+            let mut places = self.ways.get(hook).copied().into_iter().flatten();
+            places.any(|place| program::descriptor(&self.ebpf, place).is_none())
+        });
         judges.retain(|judge| program::descriptor(&self.ebpf, &judge.place).is_none());
-        if places.is_empty() && judges.is_empty() {
+        if hooks.is_empty() && judges.is_empty() {
             return Ok(());
         }
         let btf = match self.btf.take() {
             Some(btf) => btf,
             None => Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?,
         };
-        for place in places {
-            program::load(&mut self.ebpf, &btf, place)?;
+        for hook in hooks {
+            let trampolines = !self.masked;
+            match load_hook(&mut self.ebpf, &btf, hook, trampolines) {
+                Ok(way) => drop(self.ways.insert(hook, way)),
+                Err(error) => {
+                    self.ways.remove(&hook);
+                    return Err(EngineError::Hook { hook, error: Box::new(error) });
+                }
+            }
         }
         for judge in judges {
             program::load_judge(&mut self.ebpf, &btf, judge)?;
@@ -611,7 +661,9 @@ fn attach(ebpf: &mut Ebpf, ways: &Ways, target: &Target) -> Result<Attached, Eng
         Target::Hook(hook) => {
             let way = ways.get(hook).copied().unwrap_or_default();
             let links: Result<_, _> = way.iter().map(|place| program::attach(ebpf, place)).collect();
-            links.map(Attached::hook)
+            links
+                .map(Attached::hook)
+                .map_err(|error| EngineError::Hook { hook: *hook, error: Box::new(error) })
         }
         Target::Stub(stub) => {
             let judges = program::judges(ebpf, judge_of(stub))?;

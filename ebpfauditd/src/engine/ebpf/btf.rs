@@ -152,6 +152,21 @@ pub(super) fn functions(bytes: &[u8], wanted: &HashSet<String>) -> Option<HashMa
     Some(found)
 }
 
+/// The wanted functions that BTF has once: one of several of a name cannot be told from the others.
+pub(super) fn single(bytes: &[u8], wanted: &HashSet<&str>) -> Option<HashSet<String>> {
+    let btf = Types::new(bytes)?;
+    let mut found: HashMap<&str, u32> = HashMap::new();
+    for &place in &btf.places {
+        let head = btf.head_at(place as usize)?;
+        if head.kind == KIND_FUNC
+            && let Some(name) = btf.name(head.name).filter(|name| wanted.contains(name))
+        {
+            *found.entry(name).or_default() += 1;
+        }
+    }
+    Some(found.into_iter().filter(|&(_, count)| count == 1).map(|(name, _)| name.to_owned()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +235,8 @@ mod tests {
             assert!(functions(&bytes[..end], &wanted).is_none_or(|found| found.len() <= 2));
         }
         assert!(functions(b"no BTF at all, but long enough", &wanted).is_none());
+        let alone = single(&bytes, &["__x64_sys_a", "__x64_sys_b", "absent"].into()).unwrap();
+        assert_eq!(alone, HashSet::from(["__x64_sys_b".to_owned()]));
     }
 
     /// Against aya's own reading of the kernel that runs.
