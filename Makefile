@@ -14,7 +14,7 @@ VM_PACKAGES := qemu-system-x86 busybox-static binutils xz-utils debian-archive-k
 KERNEL ?=
 VM     ?=
 
-.PHONY: help deps deps-vm build demo run test test-vm check bench bench-write install clean
+.PHONY: help deps deps-vm build demo run test test-vm check bench bench-write bench-vm bench-vm-write install clean
 
 help:
 	@printf '%s\n' \
@@ -26,7 +26,8 @@ help:
 	  'make run      the daemon in the foreground, with /etc/audit (root)' \
 	  'make check    layout and lints, warnings are errors' \
 	  'make bench    measure nothing, the original and ours in one run (root)' \
-	  'make install  into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)' \
+	  'make bench-vm the same in a stock kernel in QEMU [KERNEL=6.12] (root)' \
+  'make install  into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)' \
 	  'make clean    remove what was built'
 
 deps-vm: PACKAGES += $(VM_PACKAGES)
@@ -73,6 +74,11 @@ bench: build
 
 bench-write: build
 	$(RELEASE)/bench --write docs/performance.md
+
+# The kernel to measure is 6.12 unless KERNEL says otherwise; `VM='-- --quick'` hands an option to the benchmark.
+bench-vm bench-vm-write: deps-vm
+	$(CARGO) run --locked --quiet --release -p tests --bin vm -- --bench --kernel $(or $(KERNEL),6.12) \
+	  $(if $(filter %-write,$@),--write docs/performance.md) $(VM)
 
 install:
 	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(RELEASE)' sh packaging/install.sh

@@ -14,6 +14,7 @@ pub mod low;
 pub mod normal;
 pub mod objects;
 pub mod obstacle;
+pub mod performance;
 pub mod place;
 pub mod program;
 pub mod proof;

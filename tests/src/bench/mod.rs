@@ -14,12 +14,14 @@ mod interrupt;
 mod kernel;
 mod log;
 mod options;
+mod plan;
 mod process;
 mod report;
 mod round;
 mod rules;
 mod sample;
 mod scratch;
+mod size;
 mod subject;
 mod sustained;
 mod table;
@@ -29,6 +31,7 @@ mod workload;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use ::tests::performance;
 use anyhow::{Context, Result};
 
 use options::{Invocation, Options};
@@ -63,7 +66,10 @@ pub(crate) fn main() -> ExitCode {
 /// Measures everything that was asked for and prints the tables.
 fn run(options: &Options) -> Result<()> {
     interrupt::install()?;
-    let progress = Progress { terminal: std::io::stderr().is_terminal() };
+    // A serial line is a terminal, too, but lines are not overwritten there.
+    let terminal =
+        std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|name| name != "dumb");
+    let progress = Progress { terminal };
     let (machine, results) = {
         // Declared in this order so that on every way out the daemon stops first, then the kernel's audit state
         // is put back, then the lock goes.
@@ -75,9 +81,12 @@ fn run(options: &Options) -> Result<()> {
     progress.clear();
     let text = report::text(&machine, options, &results);
     print(&text)?;
+    if options.section {
+        let section = report::section(&machine, options, &results);
+        print(&format!("{}\n{section}{}\n", performance::BEGIN, performance::END))?;
+    }
     if let Some(path) = &options.write {
-        std::fs::write(path, report::markdown(&machine, options, &results))
-            .with_context(|| format!("writing {}", path.display()))?;
+        performance::write(path, |page| performance::host(page, &report::page(&machine, options, &results)))?;
         print(&format!("written to {}\n", path.display()))?;
     }
     Ok(())

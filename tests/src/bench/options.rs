@@ -2,22 +2,26 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 /// What `--help` prints.
 pub(super) const HELP: &str = "\
-usage: bench [--quick] [--rounds N] [--only NAME[,NAME...]] [--without-ours] [--dir DIR] [--write FILE]
+usage: bench [--quick] [--rounds N] [--minutes N] [--only NAME[,NAME...]] [--without-ours] [--dir DIR] [--write FILE]
+             [--section]
 
 Measures nothing, the original auditd and ours in turns. Needs root; takes over the kernel's audit while it
 runs and puts back what it found.
 
   --quick         fewer rounds and shorter loops
   --rounds N      rounds of every measurement (default 7, quick 3)
-  --only NAME     null, named, open, exec, sustained, start; several with commas
+  --minutes N     end with the round (not before the third) after which another would not fit into this time
+  --only NAME     null, named, open, watches, exec, sustained, start, stig; several with commas
   --without-ours  compare nothing and the original only
   --dir DIR       where the scratch directory with the logs goes (default /var/tmp)
-  --write FILE    write the result as Markdown, e.g. docs/performance.md
+  --write FILE    write the result as Markdown, e.g. docs/performance.md; its sections on virtual machines stay
+  --section       print it as such a section, too
 
 Environment: EBPFAUDITD and AUDITCTL name our two programs (default: beside bench, else target/release).
 ";
@@ -31,22 +35,28 @@ pub(super) enum Part {
     Named,
     /// open and close, unmatched.
     Open,
+    /// open and close of one file while others are watched.
+    Watches,
     /// The execl loop under an exec rule.
     Exec,
     /// Matched events to disk: rate, daemon CPU, memory.
     Sustained,
     /// Start-up and reload.
     Start,
+    /// Start-up with the STIG's rules.
+    Stig,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("null", Self::Null),
         ("named", Self::Named),
         ("open", Self::Open),
+        ("watches", Self::Watches),
         ("exec", Self::Exec),
         ("sustained", Self::Sustained),
         ("start", Self::Start),
+        ("stig", Self::Stig),
     ];
 }
 
@@ -55,6 +65,8 @@ impl Part {
 pub(super) struct Options {
     /// Rounds of every measurement.
     pub(super) rounds: usize,
+    /// How long all of it may take.
+    pub(super) limit: Option<Duration>,
     /// Short loops.
     pub(super) quick: bool,
     /// What to measure.
@@ -67,6 +79,8 @@ pub(super) struct Options {
     pub(super) directory: PathBuf,
     /// Where to write the Markdown report.
     pub(super) write: Option<PathBuf>,
+    /// Print the section for a virtual machine.
+    pub(super) section: bool,
 }
 
 /// The two programs of ours that are needed.
@@ -109,12 +123,14 @@ impl Options {
 pub(super) fn parse(words: &[OsString]) -> Result<Invocation> {
     let mut options = Options {
         rounds: 0,
+        limit: None,
         quick: false,
         parts: Vec::new(),
         ours: None,
         with_ours: true,
         directory: PathBuf::from("/var/tmp"),
         write: None,
+        section: false,
     };
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -130,6 +146,11 @@ pub(super) fn parse(words: &[OsString]) -> Result<Invocation> {
                     .filter(|rounds| *rounds > 0)
                     .context("--rounds needs a number above 0")?;
             }
+            Some("--minutes") => {
+                let minutes = value()?.to_str().and_then(|text| text.parse().ok());
+                options.limit = Some(Duration::from_mins(minutes.context("--minutes needs a number")?));
+            }
+            Some("--section") => options.section = true,
             Some("--only") => {
                 for name in value()?.to_string_lossy().split(',') {
                     let part = Part::ALL.iter().find(|(known, _)| *known == name);

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use super::budget;
 use super::options::Options;
+use super::plan::Engine;
 use super::process::Machine;
 use super::round::{Quantity, Results};
 use super::rules::RuleSet;
 use super::sample::Sample;
+use super::size::Sizes;
 use super::subject::Subject;
 use super::table::Table;
 
@@ -98,9 +100,9 @@ fn measurements(results: &Results) -> Table {
 }
 
 /// The promises.
-fn promises(results: &Results) -> Table {
+fn promises(options: &Options, results: &Results) -> Table {
     let mut table = Table::new(&["budget", "measured", ""]);
-    for verdict in budget::verdicts(results) {
+    for verdict in budget::verdicts(results).into_iter().filter(|verdict| options.wants(verdict.part)) {
         let word = match verdict.met {
             Some(true) => "met",
             Some(false) => "MISSED",
@@ -112,14 +114,21 @@ fn promises(results: &Results) -> Table {
 }
 
 /// Where and how, in a line or two.
-fn setting(machine: &Machine, options: &Options) -> String {
+fn setting(machine: &Machine, options: &Options, results: &Results) -> String {
+    let Sizes { nulls, opens, execs } = results.sizes;
+    let engine = match results.engine {
+        Some(Engine::Trampoline) => " Ours serves by its trampoline engine.",
+        Some(Engine::Tracepoint) => " Ours serves by its tracepoint engine.",
+        None => "",
+    };
     format!(
-        "Kernel {}, {}, {} CPUs. {} rounds in turns{}; medians [smallest..largest]. The workload is pinned to CPU 0, \
-         the daemons are not pinned. The original is Debian's auditd ({}).",
+        "Kernel {}, {}, {} CPUs. {} rounds in turns{}; medians [smallest..largest]; {nulls} null syscalls, {opens} opens, \
+         {execs} execs in a loop. The workload is pinned to CPU 0, the daemons are not pinned. The original is Debian's \
+         auditd ({}).{engine}",
         machine.kernel,
         machine.processor,
         machine.processors,
-        options.rounds,
+        results.rounds,
         if options.quick { ", short loops (--quick)" } else { "" },
         machine.original
     )
@@ -146,29 +155,47 @@ fn notes(results: &Results) -> Vec<String> {
 
 /// For the terminal.
 pub(super) fn text(machine: &Machine, options: &Options, results: &Results) -> String {
-    let mut out = format!("{}\n\n{}", setting(machine, options), measurements(results).text());
+    let mut out = format!("{}\n\n{}", setting(machine, options, results), measurements(results).text());
     for note in notes(results) {
         let _ = write!(out, "\n{note}");
     }
     if options.ours.is_some() {
-        let _ = write!(out, "\n\n{}", promises(results).text());
+        let _ = write!(out, "\n\n{}", promises(options, results).text());
     }
     out.trim_end().to_owned() + "\n"
 }
 
-/// For `docs/performance.md`.
-pub(super) fn markdown(machine: &Machine, options: &Options, results: &Results) -> String {
+/// A section of `docs/performance.md` on what was measured in this virtual machine.
+pub(super) fn section(machine: &Machine, options: &Options, results: &Results) -> String {
+    let mut out = format!(
+        "## In a virtual machine, {}\n\nWritten by `make bench-vm-write`. {} The processor is emulated: only ratios count, and \
+         the times of start and reload are the guest's own.\n\n{}",
+        machine.kernel,
+        setting(machine, options, results),
+        measurements(results).markdown()
+    );
+    for note in notes(results) {
+        let _ = write!(out, "\n{note}\n");
+    }
+    if options.ours.is_some() {
+        let _ = write!(out, "\n{}", promises(options, results).markdown());
+    }
+    out
+}
+
+/// What this machine has in `docs/performance.md`.
+pub(super) fn page(machine: &Machine, options: &Options, results: &Results) -> String {
     let mut out = format!(
         "# Performance\n\nWritten by `bench --write` (`make bench`). {}\n\nAbsolute times vary from machine to \
          machine; the ratios of one run are what counts. \"added\" is what a subject adds to nothing.\n\n",
-        setting(machine, options)
+        setting(machine, options, results)
     );
     out.push_str(&measurements(results).markdown());
     for note in notes(results) {
         let _ = write!(out, "\n{note}\n");
     }
     if options.ours.is_some() {
-        let _ = write!(out, "\n## Budgets\n\n{}", promises(results).markdown());
+        let _ = write!(out, "\n## Budgets\n\n{}", promises(options, results).markdown());
     }
     out.push_str(
         "\n## What is measured\n\n\
@@ -185,6 +212,9 @@ pub(super) fn markdown(machine: &Machine, options: &Options, results: &Results) 
          - CPU of a daemon: all its threads, `/proc/PID/task/*/schedstat`. Kernel audit's own delivery thread, kauditd, \
          is listed beside it.\n\
          - start: from starting the daemon until `auditctl -l` shows every rule.\n\
+         - watches: `-w FILE -p wa` (or `rwxa`) for 50 files, while another file of the same file system is opened and \
+         closed. Measured where eBPF programs serve them.\n\
+         - 30-stig.rules: those of Debian's auditd, but for rules on directories that the machine does not have.\n\
          - audit contexts: \"nothing\" and ours are measured on tasks forked under `-a task,never`, the original on \
          tasks forked without it, as each runs in the field.\n",
     );

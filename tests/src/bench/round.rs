@@ -1,13 +1,16 @@
 //! The rounds: every state once per round, the subjects in turns, so that slow changes of the machine fall on all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::options::{Options, Part};
+use super::plan::{self, Engine};
 use super::rules::RuleSet;
 use super::sample::{self, Sample};
 use super::scratch::Scratch;
+use super::size::Sizes;
 use super::subject::{Running, Subject};
 use super::{Progress, log, sustained, worker};
 
@@ -43,9 +46,15 @@ pub(super) enum Quantity {
 }
 
 /// Everything measured, and remarks on it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Results {
     samples: BTreeMap<(Quantity, RuleSet, Subject), Sample>,
+    /// Rounds that were made.
+    pub(super) rounds: usize,
+    /// How long the loops were.
+    pub(super) sizes: Sizes,
+    /// Which engine of ours serves the rules that name other syscalls, if ours was measured.
+    pub(super) engine: Option<Engine>,
     /// Facts that belong beside the numbers.
     pub(super) notes: Vec<String>,
 }
@@ -93,6 +102,8 @@ fn states(options: &Options) -> Vec<State> {
         (RuleSet::Mixed, Part::Null, Quantity::Null),
         (RuleSet::Mixed, Part::Open, Quantity::OpenClose),
         (RuleSet::Named, Part::Named, Quantity::Null),
+        (RuleSet::Watches, Part::Watches, Quantity::OpenClose),
+        (RuleSet::ReadWatches, Part::Watches, Quantity::OpenClose),
         (RuleSet::Exec, Part::Exec, Quantity::Exec),
     ] {
         if !options.wants(part) {
@@ -106,20 +117,55 @@ fn states(options: &Options) -> Vec<State> {
     states
 }
 
+/// The rule sets that only some engines serve.
+const DEMANDING: [(RuleSet, Part); 3] =
+    [(RuleSet::Watches, Part::Watches), (RuleSet::ReadWatches, Part::Watches), (RuleSet::Stig, Part::Stig)];
+
+/// The least number of rounds when time is limited.
+const LEAST: usize = 3;
+
 /// Measures everything.
 pub(super) fn measure(options: &Options, scratch: &Scratch, progress: &Progress) -> Result<Results> {
-    let mut results = Results::default();
+    let begin = Instant::now();
+    progress.say("how fast is this machine?");
+    let mut results = Results {
+        samples: BTreeMap::new(),
+        rounds: 0,
+        sizes: Sizes::measure(options, scratch)?,
+        engine: None,
+        notes: Vec::new(),
+    };
     let mut subjects = vec![Subject::Nothing, Subject::Original];
-    if options.ours.is_some() {
+    let mut not_served = BTreeSet::new();
+    if let Some(programs) = &options.ours {
         subjects.push(Subject::Ours);
+        progress.say("which engine serves what?");
+        match plan::engine(&programs.daemon, RuleSet::Unrelated(1), scratch)? {
+            Ok(engine) => results.engine = Some(engine),
+            Err(plan) => {
+                bail!("eBPF programs serve nothing here, so there is nothing of ours to measure: {plan}")
+            }
+        }
+        for (rules, _) in DEMANDING.into_iter().filter(|(_, part)| options.wants(*part)) {
+            if let Err(plan) = plan::engine(&programs.daemon, rules, scratch)? {
+                not_served.insert(rules);
+                results.notes.push(format!(
+                    "Ours under {}: not measured, for here not all of it is served by eBPF programs ({plan}).",
+                    rules.name()
+                ));
+            }
+        }
     }
+    let takes_part = |rules, subject| subject != Subject::Ours || !not_served.contains(&rules);
+    start_and_reload(&mut results, &subjects, takes_part, options, scratch, progress)?;
     let states = states(options);
     for round in 1..=options.rounds {
+        let start = Instant::now();
         for state in &states {
             // Every other round the other way about: nobody is always first after a pause.
             let turn: Vec<Subject> =
                 if round % 2 == 0 { subjects.iter().rev().copied().collect() } else { subjects.clone() };
-            for subject in turn {
+            for subject in turn.into_iter().filter(|subject| takes_part(state.rules, *subject)) {
                 progress.say(&format!(
                     "round {round}/{}: {subject:?}, {}",
                     options.rounds,
@@ -127,20 +173,21 @@ pub(super) fn measure(options: &Options, scratch: &Scratch, progress: &Progress)
                 ));
                 let running = Running::start(subject, state.rules, options.ours.as_ref(), scratch)?;
                 for quantity in &state.quantities {
-                    let value = workload(*quantity, options, scratch)
+                    let value = workload(*quantity, results.sizes, scratch)
                         .with_context(|| format!("{subject:?} under {}", state.rules.name()))?;
                     results.push(*quantity, state.rules, subject, value);
                 }
                 if state.rules == RuleSet::Exec && subject != Subject::Nothing {
-                    check_execs(&mut results, subject, running, options, scratch)?;
+                    check_execs(&mut results, subject, running, scratch)?;
                 } else {
                     running.stop()?;
                 }
             }
         }
-    }
-    if options.wants(Part::Start) {
-        start_and_reload(&mut results, &subjects, options, scratch, progress)?;
+        results.rounds = round;
+        if round >= LEAST && options.limit.is_some_and(|limit| begin.elapsed() + start.elapsed() > limit) {
+            break;
+        }
     }
     if options.wants(Part::Sustained) {
         sustain(&mut results, &subjects, options, scratch, progress)?;
@@ -148,14 +195,9 @@ pub(super) fn measure(options: &Options, scratch: &Scratch, progress: &Progress)
     Ok(results)
 }
 
-/// Calls per batch of the null loop, per batch of the open loop, and executions in the execl loop.
-fn sizes(options: &Options) -> (u64, u64, u64) {
-    if options.quick { (20_000, 2_000, 300) } else { (100_000, 10_000, 1_500) }
-}
-
 /// Runs the workload of `quantity` once.
-fn workload(quantity: Quantity, options: &Options, scratch: &Scratch) -> Result<f64> {
-    let (nulls, opens, execs) = sizes(options);
+fn workload(quantity: Quantity, sizes: Sizes, scratch: &Scratch) -> Result<f64> {
+    let Sizes { nulls, opens, execs } = sizes;
     let path = scratch.opened();
     let path = path.to_str().context("the scratch directory's name is not UTF-8")?;
     let per_call = |numbers: Vec<u64>| {
@@ -175,14 +217,8 @@ fn workload(quantity: Quantity, options: &Options, scratch: &Scratch) -> Result<
 }
 
 /// A fast execl loop whose events were lost would be no merit.
-fn check_execs(
-    results: &mut Results,
-    subject: Subject,
-    running: Running,
-    options: &Options,
-    scratch: &Scratch,
-) -> Result<()> {
-    let (_, _, execs) = sizes(options);
+fn check_execs(results: &mut Results, subject: Subject, running: Running, scratch: &Scratch) -> Result<()> {
+    let execs = results.sizes.execs;
     log::settle(&scratch.log())?;
     let lost = running.lost()?;
     running.stop()?;
@@ -195,24 +231,36 @@ fn check_execs(
     Ok(())
 }
 
-/// Start-up and reload with many rules.
+/// Start-up, and reload of many rules.
 fn start_and_reload(
     results: &mut Results,
     subjects: &[Subject],
+    takes_part: impl Fn(RuleSet, Subject) -> bool,
     options: &Options,
     scratch: &Scratch,
     progress: &Progress,
 ) -> Result<()> {
-    // The original takes many seconds for a reload.
     let rounds = if options.quick { 1 } else { options.rounds.min(3) };
+    let sets = [
+        (RuleSet::Unrelated(300), Part::Start),
+        (RuleSet::Unrelated(1000), Part::Start),
+        (RuleSet::Stig, Part::Stig),
+    ];
     for round in 1..=rounds {
-        for rules in [RuleSet::Unrelated(300), RuleSet::Unrelated(1000)] {
-            for subject in subjects.iter().filter(|subject| **subject != Subject::Nothing) {
+        for (rules, part) in sets.into_iter().filter(|(_, part)| options.wants(*part)) {
+            for subject in subjects.iter().copied().filter(|subject| *subject != Subject::Nothing) {
+                // The original takes many seconds for a reload.
+                let long = subject == Subject::Original && options.limit.is_some() && round > 1;
+                if long || !takes_part(rules, subject) {
+                    continue;
+                }
                 progress.say(&format!("start and reload {round}/{rounds}: {subject:?}, {}", rules.name()));
-                let running = Running::start(*subject, rules, options.ours.as_ref(), scratch)?;
-                let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-                results.push(Quantity::Start, rules, *subject, millis(running.start_time));
-                results.push(Quantity::Reload, rules, *subject, millis(running.load(scratch)?));
+                let running = Running::start(subject, rules, options.ours.as_ref(), scratch)?;
+                let millis = |time: Duration| time.as_secs_f64() * 1e3;
+                results.push(Quantity::Start, rules, subject, millis(running.start_time));
+                if part == Part::Start {
+                    results.push(Quantity::Reload, rules, subject, millis(running.load(scratch)?));
+                }
                 running.stop()?;
             }
         }
@@ -278,12 +326,14 @@ mod tests {
     fn a_state_is_entered_once() {
         let options = Options {
             rounds: 1,
+            limit: None,
             quick: true,
             parts: vec![Part::Null, Part::Open],
             ours: None,
             with_ours: false,
             directory: "/".into(),
             write: None,
+            section: false,
         };
         let states = states(&options);
         assert_eq!(states.len(), 5);

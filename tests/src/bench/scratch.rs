@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::rules::WATCHES;
+
 /// The scratch directory; removed when dropped.
 #[derive(Debug)]
 pub(super) struct Scratch {
@@ -42,6 +44,11 @@ impl Scratch {
         fs::copy(&executable, scratch.program())
             .with_context(|| format!("copying {}", executable.display()))?;
         scratch.write("opened", "what the workload opens\n", 0o644)?;
+        let watched = scratch.watched();
+        fs::create_dir(&watched).with_context(|| format!("making {}", watched.display()))?;
+        for number in 0..WATCHES {
+            scratch.write(&format!("watched/{number}"), "", 0o644)?;
+        }
         let text = conf(&scratch.log());
         scratch.write("ours/auditd.conf", &text, 0o640)?;
         // The original wants space_left above admin_space_left (Debian's values), and would start the plugins of
@@ -67,6 +74,11 @@ impl Scratch {
     /// The file that the workload opens.
     pub(super) fn opened(&self) -> PathBuf {
         self.path("opened")
+    }
+
+    /// The directory of the files that are watched.
+    pub(super) fn watched(&self) -> PathBuf {
+        self.path("watched")
     }
 
     /// The original's configuration directory (`-c`).

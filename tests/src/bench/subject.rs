@@ -6,13 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use compat::control::socket_path;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::interrupt;
 use super::kernel::{AUDITD, Control};
 use super::options::Programs;
-use super::rules::RuleSet;
+use super::rules::{self, RuleSet};
 use super::scratch::Scratch;
 
 /// How long a daemon may take to start or to stop.
@@ -38,6 +39,8 @@ pub(super) struct Running {
     subject: Subject,
     daemon: Option<Child>,
     control: Control,
+    /// How many rules are to be in force.
+    count: usize,
     /// From the start of the daemon until it was registered and all rules were in force.
     pub(super) start_time: Duration,
 }
@@ -55,8 +58,11 @@ impl Running {
         kernel.run(&["-D"])?;
         kernel.run(&["-e", "0"])?;
         scratch.clear_log()?;
-        scratch.set_rules(&rules.file())?;
-        let mut running = Self { subject, daemon: None, control: kernel.clone(), start_time: Duration::ZERO };
+        let file = rules.file(&scratch.watched())?;
+        scratch.set_rules(&file)?;
+        let count = rules::count(&file);
+        let mut running =
+            Self { subject, daemon: None, control: kernel.clone(), count, start_time: Duration::ZERO };
         match subject {
             Subject::Nothing => {
                 kernel.run(&["-a", "task,never"])?;
@@ -75,6 +81,8 @@ impl Running {
                 let programs = ours.context("no programs of ours")?;
                 running.control = Control::ours(&programs.control, scratch.run());
                 let control = running.control.clone();
+                // The daemon makes it once its rules are in force; before, it is not asked, for asking takes time, too.
+                let socket = socket_path(&scratch.run());
                 let start = Instant::now();
                 let pid = running.spawn(
                     Command::new(&programs.daemon)
@@ -85,7 +93,9 @@ impl Running {
                         .arg(scratch.run()),
                     scratch,
                 )?;
-                running.wait("ebpfauditd loads its rules", scratch, || in_force(&control, rules, pid))?;
+                running.wait("ebpfauditd loads its rules", scratch, || {
+                    Ok(socket.exists() && in_force(&control, count, pid)?)
+                })?;
                 running.start_time = start.elapsed();
             }
         }
@@ -139,12 +149,12 @@ impl Running {
         let right = match self.subject {
             Subject::Nothing => no_context && pid == 0 && enabled == 0,
             Subject::Original => {
-                in_kernel.len() == rules.count()
+                in_kernel.len() == self.count
                     && !in_kernel.iter().any(|rule| rule.contains(",task"))
                     && pid == u64::from(self.pid()?)
                     && enabled == 1
             }
-            Subject::Ours => in_force(&self.control, rules, self.pid()?)?,
+            Subject::Ours => in_force(&self.control, self.count, self.pid()?)?,
         };
         if !right {
             bail!(
@@ -195,12 +205,12 @@ impl Drop for Running {
     }
 }
 
-/// Whether our daemon `pid` is registered and serves all rules without the kernel engine.
+/// Whether our daemon `pid` is registered and serves all `count` rules without the kernel engine.
 ///
 /// Before its control socket is there, our `auditctl` asks the kernel instead; so the answer must hold the rules that
 /// were given and no other. Rules of the exit list in the kernel would mean that the kernel engine serves them; what
 /// the daemon keeps off itself by the exclude list costs a syscall nothing.
-fn in_force(control: &Control, rules: RuleSet, pid: u32) -> Result<bool> {
+fn in_force(control: &Control, count: usize, pid: u32) -> Result<bool> {
     let kernel = Control::original();
     let status = kernel.status()?;
     if status.number("pid")? != u64::from(pid) || status.number("enabled")? != 1 {
@@ -209,11 +219,11 @@ fn in_force(control: &Control, rules: RuleSet, pid: u32) -> Result<bool> {
     let (in_kernel, own) = (kernel.rules()?, control.rules().unwrap_or_default());
     let harmless = |rule: &&String| *rule == NO_CONTEXT || rule.starts_with("-a always,exclude");
     if let Some(rule) = in_kernel.iter().find(|rule| !harmless(rule)) {
-        bail!("the kernel's own audit serves a rule that tracepoints should: {rule}");
+        bail!("the kernel's own audit serves a rule that ours was to serve: {rule}");
     }
     Ok(in_kernel.iter().any(|rule| rule == NO_CONTEXT)
-        && own.len() == rules.count()
-        && own.iter().all(|rule| rule.starts_with("-a always,exit")))
+        && own.len() == count
+        && own.iter().all(|rule| rule.starts_with("-a always,exit") || rule.starts_with("-w ")))
 }
 
 /// SIGTERM, and SIGKILL for one that does not heed it. Waits also when interrupted: the state must be put back.

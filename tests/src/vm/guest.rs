@@ -24,6 +24,9 @@ const PROGRAMS: &[&str] = &[
 /// For whoever looks into a guest: taken along where they are installed.
 const INSTRUMENTS: &[&str] = &["bpftool", "strace"];
 
+/// Directories that the original's rule files watch; every installed system has them.
+const WATCHED: [&str; 4] = ["/etc/NetworkManager", "/etc/security", "/etc/selinux", "/etc/sudoers.d"];
+
 /// The original's rule files, which tests load.
 const EXAMPLES: &str = "/usr/share/doc/auditd/examples/rules";
 
@@ -43,6 +46,9 @@ impl Guest<'_> {
     pub(super) fn initramfs(&self, kernel: &Kernel) -> Result<Initramfs> {
         let mut tree = Initramfs::default();
         for directory in ["/dev", "/proc", "/run", "/sys", "/mnt", "/var/log/audit", "/etc/audit"] {
+            tree.directory(directory, 0o755);
+        }
+        for directory in WATCHED {
             tree.directory(directory, 0o755);
         }
         for directory in ["/bin", "/lib", "/lib64", "/sbin"] {

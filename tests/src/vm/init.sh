@@ -1,7 +1,8 @@
 #!/bin/busybox sh
 # The first process of the guest. The kernel talks on ttyS0; what the jobs say, and the lines by which the host knows
 # where we are, go to ttyS1.
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+# Whoever reads a serial line reads lines.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
 busybox mount -t proc proc /proc
 busybox mount -t sysfs sys /sys
 busybox mount -t devtmpfs dev /dev

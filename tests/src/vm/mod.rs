@@ -9,12 +9,14 @@ mod machine;
 mod module;
 mod options;
 mod package;
+mod section;
 mod suite;
 mod table;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
+use ::tests::performance;
 use anyhow::{Context, Result};
 
 use console::{Line, Verdict};
@@ -22,6 +24,7 @@ use guest::Guest;
 use kernel::Release;
 use machine::Setup;
 use options::Options;
+use section::Section;
 use suite::Suite;
 use table::{Column, Table};
 
@@ -54,7 +57,7 @@ fn run(options: &Options) -> Result<ExitCode> {
         .iter()
         .map(|release| Ok((*release, release.get(&cache)?)))
         .collect::<Result<Vec<_>>>()?;
-    let mut suite = Suite::build(options.release)?;
+    let mut suite = if options.bench { Suite::programs(true) } else { Suite::build(options.release) }?;
     suite.only(&options.only)?;
     let mut columns = Vec::new();
     let mut worst = 0;
@@ -93,10 +96,14 @@ fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Ker
         stall: options.stall,
     };
     let mut column = Column::new(release.name);
+    let mut section = Section::default();
     let mut job = Instant::now();
     let mut status = 0;
     let report = setup.run(|text| {
         column.hear(text);
+        if section.hear(text) {
+            return;
+        }
         match console::line(text) {
             Line::Kernel(_) | Line::Done => {}
             Line::Start(name) => {
@@ -119,6 +126,11 @@ fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Ker
         Verdict::Finished if options.command.is_empty() => u8::from(column.sums().1 > 0),
         Verdict::Finished => u8::try_from(status).unwrap_or(u8::MAX),
     };
+    if let Some(path) = &options.write {
+        let text = section.text().context("the benchmark did not come to its end: nothing is written")?;
+        performance::write(path, |page| performance::section(page, release.name, &text))?;
+        println!("{}: written to {}", release.name, path.display());
+    }
     for warning in &report.warnings {
         println!("{}: the kernel warns: {warning}", release.name);
     }

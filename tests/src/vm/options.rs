@@ -10,13 +10,16 @@ use super::kernel::{RELEASES, Release};
 /// What `--help` prints.
 pub(super) const HELP: &str = "\
 usage: vm [OPTION]... [-- COMMAND [ARGUMENT]...]
+       vm --bench [OPTION]... [-- OPTION OF BENCH...]
 
-Boots Debian's stock kernels in QEMU, one after the other, and runs in each the tests that need a kernel, or COMMAND.
+Boots Debian's stock kernels in QEMU, one after the other, and runs in each the tests that need a kernel, or COMMAND, or
+the benchmark (built for release).
 
   --kernel NAME[,NAME]   5.10, 6.1, 6.12, 7 (default: all)
   --only NAME[,NAME]     these test programs, e.g. comparison or ebpfauditd/daemon
   --filter TEXT          of them, the tests whose names contain TEXT
   --release              what is built for release
+  --write FILE           put what the benchmark measured into this page, e.g. docs/performance.md
   --lsm LIST             the kernel's security modules (default: Debian's, and bpf)
   --append TEXT          more words for the kernel's command line
   --accel NAME           tcg (default) or kvm
@@ -35,6 +38,8 @@ pub(super) struct Options {
     pub(super) only: Vec<String>,
     pub(super) filter: Option<String>,
     pub(super) release: bool,
+    pub(super) bench: bool,
+    pub(super) write: Option<PathBuf>,
     pub(super) lsm: String,
     pub(super) append: String,
     pub(super) accelerator: String,
@@ -50,6 +55,8 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
         only: Vec::new(),
         filter: None,
         release: false,
+        bench: false,
+        write: None,
         lsm: "landlock,lockdown,yama,integrity,apparmor,bpf".to_owned(),
         append: String::new(),
         accelerator: "tcg".to_owned(),
@@ -69,6 +76,8 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
             "--filter" => options.filter = Some(value()?),
             "--release" => options.release = true,
+            "--bench" => options.bench = true,
+            "--write" => options.write = Some(value()?.into()),
             "--lsm" => options.lsm = value()?,
             "--append" => options.append = value()?,
             "--accel" => options.accelerator = value()?,
@@ -84,8 +93,17 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
     if options.releases.is_empty() {
         options.releases.extend(&RELEASES);
     }
+    ensure!(options.bench || options.write.is_none(), "--write is for --bench");
+    if options.bench {
+        options.release = true;
+        options.command.splice(0..0, BENCH.map(str::to_owned));
+    }
     Ok(Some(options))
 }
+
+/// The benchmark in a guest: what the budgets of the trampoline engine are about, in less than eight minutes with boot and end.
+const BENCH: [&str; 6] =
+    ["bench", "--section", "--minutes", "6", "--only", "null,named,watches,exec,start,stig"];
 
 /// Where kernels are kept.
 pub(super) fn cache() -> Result<PathBuf> {
@@ -112,12 +130,15 @@ mod tests {
         assert_eq!(names, ["6.1", "6.12", "7"]);
         assert_eq!((options.only, options.stall), (vec!["flood".to_owned()], Duration::from_secs(9)));
         assert_eq!(options.command, ["bench", "--quick"]);
+        let options = parsed("--bench --write x -- --quick").unwrap().unwrap();
+        assert!(options.release && options.command.starts_with(&["bench".to_owned()]));
+        assert_eq!(options.command.last().map(String::as_str), Some("--quick"));
         assert!(parsed("--help").unwrap().is_none());
     }
 
     #[test]
     fn what_is_wrong_is_refused() {
-        for line in ["--kernel 4.4", "--kernel", "--stall soon", "flood", "--"] {
+        for line in ["--kernel 4.4", "--kernel", "--stall soon", "flood", "--", "--write x"] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }
