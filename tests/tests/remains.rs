@@ -14,7 +14,7 @@ use tests::program::{ours, run};
 use tests::side::{Daemon, Side};
 
 /// How long the kernel may take to free what nobody holds any more.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Rules for every engine that there is.
 const RULES: [&str; 5] = [
@@ -132,7 +132,9 @@ fn nothing_remains_after_a_kill() -> Result<()> {
             run(Command::new("cp").arg("-a").arg(daemon.directory().join(name)).arg(kept.path()), LIMIT)?;
         copied.success().context(name)?;
     }
-    let mut child = Command::new(ours("ebpfauditd")?)
+    let mut child = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(ours("ebpfauditd")?)
         .args(["-n", "-c"])
         .arg(daemon.directory())
         .arg("--run-dir")
@@ -194,8 +196,14 @@ fn failing(place: &Path, rules: &str, conf: &str, run_dir: &str, limits: &[&str]
     let plugins = place.join("plugins.d");
     let conf = format!("{log_line}log_format = ENRICHED\nplugin_dir = {}\n{conf}", plugins.display());
     std::fs::write(place.join("auditd.conf"), conf)?;
-    let mut command = Command::new("prlimit");
-    command.args(limits).arg(ours("ebpfauditd")?).args(["-n", "-c"]).arg(place);
+    // Killed with this thread, should the test give up.
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", "--", "prlimit"])
+        .args(limits)
+        .arg(ours("ebpfauditd")?)
+        .args(["-n", "-c"])
+        .arg(place);
     command.arg("--run-dir").arg(place.join(run_dir)).stdin(Stdio::null());
     let errors = std::fs::File::create(place.join("stderr"))?;
     let mut child = command.stdout(errors.try_clone()?).stderr(errors).spawn().context("prlimit")?;
