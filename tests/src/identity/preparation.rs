@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 
 use crate::elf;
+use crate::ring::Ring;
 
 /// Writes a program that can be read, written and executed; by an open of `flags` besides those for a new file.
 pub fn program(path: &Path, flags: i32) -> Result<()> {
@@ -37,6 +38,14 @@ pub fn nothing(_: &Path) -> Result<()> {
 pub fn two(place: &Path) -> Result<()> {
     file(place)?;
     program(&place.join("other"), 0)
+}
+
+/// The file and another one, if the kernel lets programs have rings.
+pub fn two_for_a_ring(place: &Path) -> Result<()> {
+    if let Err(error) = Ring::new() {
+        return Err(error.context(nix::errno::Errno::ENODEV));
+    }
+    two(place)
 }
 
 /// The file by two names.

@@ -14,6 +14,7 @@ use nix::sys::socket::{
     socketpair,
 };
 
+use crate::ring::{Entry, Operation, Ring};
 use crate::stage::{c_string, leave, reap};
 use crate::{elf, raw, syscall};
 
@@ -93,6 +94,7 @@ impl Way {
 }
 
 const HANDLE: Lack = Lack::Both("open_by_handle_at is in none of the classes of perm=");
+const RING: Lack = Lack::Both("operations of io_uring are matched by the rules of the io_uring list alone");
 const LAYER: Lack = Lack::Both("the overlay's file is an object of its own, to the kernel's audit, too");
 
 /// All of them.
@@ -224,6 +226,18 @@ pub const WAYS: &[Way] = &[
         Ok(Reach::Handle(directory.into_raw_fd(), handle))
     })
     .lacking(&[('r', HANDLE), ('w', HANDLE)]),
+    // A ring can only open; what follows goes to another file.
+    Way::new("io_uring open", prepare::two_for_a_ring, |place| {
+        let (path, ring) = (c_string(place.join("target").as_os_str().as_bytes())?, Ring::new()?);
+        for flags in [O_RDONLY, O_WRONLY] {
+            let fd = ring.run(&Entry::new(Operation::Openat, &path, 0, flags as u32))?.context("an open")?;
+            syscall!(libc::SYS_close, fd)?;
+        }
+        Ok(Reach::Name(place.join("other")))
+    })
+    .besides(&[('r', &["uring"]), ('w', &["uring"])])
+    .lacking(&[('r', RING), ('w', RING)])
+    .astray(),
     Way::new("fexecve", prepare::file, |place| {
         let file = fs::File::open(place.join("target"))?;
         Ok(Reach::Descriptor(file.into_raw_fd()))

@@ -112,6 +112,10 @@ fn sort(log: &[Event], device: &str, traces: &mut [Trace]) {
             continue;
         };
         let Some(trace) = traces.get_mut(number) else { continue };
+        // The kernel's own record of the login is an event of its own with us (`own-records-apart`).
+        if event.record("LOGIN").is_some() {
+            continue;
+        }
         let mut event = names.entry(number).or_default().normalise(event);
         for field in event.records.iter_mut().flat_map(|record| &mut record.fields) {
             if field.name == "dev" && field.value == device {
