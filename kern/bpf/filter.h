@@ -140,16 +140,13 @@ __noinline int filter__slot(u32 which, u32 key, u32 at)
 }
 
 /* A step about names: of any one, or of the one whose watch is being judged. */
-__noinline int filter__name(u32 which, u32 key)
+static __always_inline int filter__name(struct ea_frame *frame, struct ea_step *step, u32 which,
+					u32 key)
 {
-	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
-	struct ea_frame *frame = maps__frame(which);
 	struct ea_journal *journal;
 	u32 only, tree;
 	int is = 0;
 
-	if (!step || !frame)
-		return 0;
 	/* dir= and filetype= are about all names, whichever is being judged; their != is none */
 	only = step->op == EA_OP_TREE || step->fact == EA_NAME_TYPE ? EA_ANY_SLOT : frame->slot;
 	journal = frame->journal ? journal__present() : NULL;
@@ -168,13 +165,23 @@ __noinline int filter__name(u32 which, u32 key)
 	return is;
 }
 
-/* Every operator but EQ, by far the commonest, which the loop does itself. */
-static __always_inline int filter__test(struct ea_frame *frame, struct ea_step *step, u32 value,
-					u32 generation)
+/*
+ * Every step but a plain EQ, by far the commonest, which the loop does itself: so the verifier
+ * walks all these ways once, and not once in each round.
+ */
+__noinline int filter__test(u32 which, u32 generation, u32 key)
 {
 	u32 exe_base = (generation & 1) * EA_EXES, set_base = (generation & 1) * EA_SETS;
-	u32 operand = step->operand;
+	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
+	struct ea_frame *frame = maps__frame(which);
+	u32 operand, value;
 
+	if (!step || !frame)
+		return 0;
+	if (step->flags & EA_STEP_NAME)
+		return filter__name(frame, step, which, key);
+	operand = step->operand;
+	value = filter__word(frame, step->fact);
 	switch (step->op) {
 	case EA_OP_EXE_EQ:
 		return filter__exe_equal(frame, exe_base + operand);
@@ -207,18 +214,14 @@ __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 	for (int i = 0; i < EA_STRETCH; i++) {
 		u32 key = base + at;
 		struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
-		u32 value;
 		int is;
 
 		if (!step)
 			return 0;
-		value = filter__word(frame, step->fact);
-		if (step->flags & EA_STEP_NAME)
-			is = filter__name(which, key);
-		else if (step->op == EA_OP_EQ)
-			is = value == step->operand;
+		if (step->op == EA_OP_EQ && !(step->flags & EA_STEP_NAME))
+			is = filter__word(frame, step->fact) == step->operand;
 		else
-			is = filter__test(frame, step, value, generation);
+			is = filter__test(which, generation, key);
 		if (step->flags) {
 			if ((step->flags & EA_STEP_EXIT) && !frame->has_exit)
 				is = 0;
@@ -272,19 +275,33 @@ __noinline int filter__search(u32 which, u32 generation, u32 first)
 	return filter__run(which, generation, first);
 }
 
-/* The run of one watch, for one name. Only rules that come before what has matched so far count. */
-__noinline int filter__watch(u32 which, u32 generation, u32 at, u32 run)
+/*
+ * The runs of the watches on one name. Only rules that come before what has matched so far count.
+ * 1: one has matched.
+ */
+__noinline int filter__watch(u32 which, u32 generation, u32 at)
 {
 	struct ea_journal *journal = journal__present();
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_slot *slot;
+	int found = 0;
+	u32 first;
 
-	if (!frame || !journal || at >= EA_SLOTS || run >= EA_RUNS)
+	if (!frame || !journal || at >= EA_SLOTS)
 		return 0;
 	slot = &journal->slots[at];
 	frame->slot = at;
-	frame->has_exit = frame->head.has_exit && !(slot->flags & EA_SLOT_UNBOUND(run));
-	return filter__run(which, generation, slot->runs.first[run]);
+	for (u32 run = 0; run < EA_RUNS; run++) {
+		first = slot->runs.first[run];
+		if (!first)
+			continue;
+		frame->has_exit = frame->head.has_exit && !(slot->flags & EA_SLOT_UNBOUND(run));
+		if (filter__run(which, generation, first)) {
+			frame->limit = frame->rule;
+			found = 1;
+		}
+	}
+	return found;
 }
 
 /*
@@ -295,21 +312,16 @@ __noinline int filter__watches(u32 which, u32 generation, u32 matched)
 {
 	struct ea_journal *journal = journal__present();
 	struct ea_frame *frame = maps__frame(which);
-	int found = 0;
+	u32 count;
 
 	if (!frame || !journal)
 		return matched;
 	frame->limit = matched ? frame->rule : EA_NO_LIMIT;
-	for (u32 i = 0; i < EA_SLOTS && i < journal->count && !found; i++) {
-		for (u32 run = 0; run < EA_RUNS; run++) {
-			if (journal->slots[i].runs.first[run] &&
-			    filter__watch(which, generation, i, run)) {
-				frame->limit = frame->rule;
-				found = 1;
-			}
-		}
-	}
-	return found || matched;
+	count = journal->count;
+	for (u32 i = 0; i < EA_SLOTS && i < count; i++)
+		if (filter__watch(which, generation, i))
+			return 1;
+	return matched;
 }
 
 static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {
