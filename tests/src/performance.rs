@@ -35,7 +35,7 @@ pub fn section(page: &str, kernel: &str, text: &str) -> String {
     });
     match old {
         Some(old) => format!("{}{section}{}", &page[..old.start], &page[old.end..]),
-        None => format!("{}\n\n{section}", page.trim_end()),
+        None => format!("{}\n\n{section}", page.trim_end()).trim_start().to_owned(),
     }
 }
 

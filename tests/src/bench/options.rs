@@ -17,7 +17,7 @@ runs and puts back what it found.
   --quick         fewer rounds and shorter loops
   --rounds N      rounds of every measurement (default 7, quick 3)
   --minutes N     end with the round (not before the third) after which another would not fit into this time
-  --only NAME     null, named, open, watches, exec, sustained, start, stig; several with commas
+  --only NAME     null, named, open, watches, exec, sustained, start, stig; several with commas; the last counts
   --without-ours  compare nothing and the original only
   --dir DIR       where the scratch directory with the logs goes (default /var/tmp)
   --write FILE    write the result as Markdown, e.g. docs/performance.md; its sections on virtual machines stay
@@ -152,6 +152,8 @@ pub(super) fn parse(words: &[OsString]) -> Result<Invocation> {
             }
             Some("--section") => options.section = true,
             Some("--only") => {
+                // The last one counts: what is measured in a virtual machine can be narrowed down.
+                options.parts.clear();
                 for name in value()?.to_string_lossy().split(',') {
                     let part = Part::ALL.iter().find(|(known, _)| *known == name);
                     options.parts.push(part.with_context(|| format!("--only: nothing is called {name}"))?.1);
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn parts_and_rounds() {
         let Invocation::Run(options) =
-            parse(&words("--without-ours --quick --only null,exec --rounds 2")).unwrap()
+            parse(&words("--only open --without-ours --quick --only null,exec --rounds 2")).unwrap()
         else {
             panic!("no help asked for")
         };
