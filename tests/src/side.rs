@@ -135,10 +135,34 @@ impl<'a> Daemon<'a> {
 
     /// What our daemon counted: lines of `name value`.
     pub fn counters(&self) -> Result<String> {
+        self.text_of(kind::COUNTERS)
+    }
+
+    fn text_of(&self, kind: u16) -> Result<String> {
         let path = socket_path(&self.path("run"));
         let mut socket = ControlSocket::connect(&path).with_context(|| path.display().to_string())?;
-        let text = socket.text(kind::COUNTERS).context("asking for the counters")?;
-        String::from_utf8(text).context("the counters are not UTF-8")
+        let text = socket.text(kind).with_context(|| format!("asking for text {kind:#x}"))?;
+        String::from_utf8(text).context("the answer is not UTF-8")
+    }
+
+    /// Takes all rules out and loads others (lines of `audit.rules`), with the side's own auditctl.
+    pub fn replace_rules(&self, rules: &[String]) -> Result<()> {
+        let path = self.path("others.rules");
+        fs::write(&path, rules.join("\n") + "\n")?;
+        for words in [vec!["-D"], vec!["-R", self.text("others.rules")?.as_str()]] {
+            self.auditctl(&words)?.success().with_context(|| format!("auditctl {}", words.join(" ")))?;
+        }
+        Ok(())
+    }
+
+    /// Who records.
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Which of our engines serves which rule, as text.
+    pub fn plan(&self) -> Result<String> {
+        self.text_of(kind::PLAN)
     }
 
     /// Sends a user message and waits until it stands in the log: what was recorded before it stands there too.

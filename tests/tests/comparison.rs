@@ -1,9 +1,9 @@
 //! The same actions recorded by the original auditd and by ours: the same records with the same fields.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -50,35 +50,38 @@ impl Recording {
 /// each call that it names.
 const GROUP: usize = 100;
 
-/// The actions of these cases under one side, in one run of its daemon for each group.
+/// The actions of these cases under one side, in one run of its daemon. Each group's rules replace the last one's.
 fn record(side: Side, audit: &Audit, fixture: &Fixture, cases: &Cases) -> Result<Recording> {
     let mut recording = Recording { events: Vec::new(), told: HashMap::new(), troubles: Vec::new() };
-    let mut text = String::new();
-    for group in cases.chunks(GROUP) {
-        text += &record_group(side, audit, fixture, group, &mut recording)?;
+    let daemon = Daemon::start(side, audit, &[], &[])?;
+    for (number, group) in cases.chunks(GROUP).enumerate() {
+        eprintln!("{side:?}: cases {} to {}", number * GROUP + 1, number * GROUP + group.len());
+        record_group(&daemon, fixture, group, &mut recording)
+            .with_context(|| format!("{side:?}: {}", daemon.said()))?;
     }
+    let text = daemon.stop()?;
     let engine = cases.first().map(|(_, case)| case.engine);
     std::fs::write(kept(side, engine)?, &text).context("keeping the log")?;
     recording.events = log::parse(&text)?;
     Ok(recording)
 }
 
-/// One group: its log; what the actors told and which of them failed goes to the recording.
+/// One group; what the actors told and which of them failed goes to the recording.
 fn record_group(
-    side: Side,
-    audit: &Audit,
+    daemon: &Daemon<'_>,
     fixture: &Fixture,
     cases: &Cases,
     recording: &mut Recording,
-) -> Result<String> {
+) -> Result<()> {
+    let side = daemon.side();
     fixture.empty_work()?;
     let mut rules = Vec::new();
     for (auid, case) in cases {
         rules.extend(fixture.rules(*auid, case)?);
     }
-    let daemon = Daemon::start(side, audit, &rules, &[])?;
+    daemon.replace_rules(&rules)?;
     if side == Side::Ours {
-        recording.troubles.extend(planned(&daemon, cases)?);
+        recording.troubles.extend(planned(daemon, cases)?);
     }
     for (_, case) in cases {
         match daemon.act(&fixture.actor(), case.name, &fixture.files(), &fixture.work()) {
@@ -91,20 +94,23 @@ fn record_group(
             }
         }
     }
-    daemon.settle("comparison-ends")?;
-    daemon.stop()
+    daemon.settle(&format!("comparison-ends {}", cases[0].1.name))
 }
 
-/// What our program says when it is only to say something.
-fn asked(arguments: &[&OsStr]) -> Result<String> {
-    run(Command::new(ours("ebpfauditd")?).args(arguments), Duration::from_secs(20))?.success()
+/// Whether this kernel has BPF trampolines, by our program's word.
+fn has_trampolines() -> Result<bool> {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    if let Some(&found) = FOUND.get() {
+        return Ok(found);
+    }
+    let probe = run(Command::new(ours("ebpfauditd")?).arg("--probe"), Duration::from_mins(2))?.success()?;
+    Ok(*FOUND.get_or_init(|| probe.lines().any(|line| line == "engine trampoline: available")))
 }
 
 /// Each case's rules must be on the engine that its table names, or the comparison would compare the kernel with itself.
 fn planned(daemon: &Daemon<'_>, cases: &Cases) -> Result<Vec<Mismatch>> {
-    let trampolines =
-        asked(&[OsStr::new("--probe")])?.lines().any(|line| line == "engine trampoline: available");
-    let plan = asked(&[OsStr::new("--plan"), OsStr::new("-c"), daemon.directory().as_os_str()])?;
+    let trampolines = has_trampolines()?;
+    let plan = daemon.plan()?;
     // Two lines for a rule: the rule after its number, its engine.
     let engines: Vec<(&str, &str)> = plan
         .lines()
