@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use audit_rules::{Action, Arch, Field, List, Rule, table};
 use kern::abi::{self, Family};
-use kern::hooks::Hook;
+use kern::hooks::{Fact, Hook};
 
 use super::{Assignment, EngineKind, Offer, Trampoline, arches, kernel, obstacle, syscalls};
 use crate::family::{ARCHES, Service, Services, node};
@@ -242,7 +242,8 @@ fn attachments(
         if !records {
             continue;
         }
-        let facts = services.facts(arch, number).iter();
+        let ours = |fact: &&Fact| trampoline.is_some() || obstacle::is_by_tracepoint(**fact);
+        let facts = services.facts(arch, number).iter().filter(ours);
         let given = facts.flat_map(|&fact| obstacle::hooks_of(fact));
         match (trampoline, service) {
             // the facts of a 32-bit syscall that only happens to have the number may not be to be had

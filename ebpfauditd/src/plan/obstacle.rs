@@ -14,6 +14,11 @@ pub(super) fn hooks_of(fact: Fact) -> impl Iterator<Item = Hook> {
     HOOKS.iter().filter(move |info| info.facts.contains(&fact)).map(|info| info.hook)
 }
 
+/// Whether tracepoints give the fact. What the tracepoint engine's records need of others it takes from the arguments.
+pub(super) const fn is_by_tracepoint(fact: Fact) -> bool {
+    matches!(fact, Fact::Exec | Fact::Fork | Fact::Signal)
+}
+
 /// Why a fact cannot be had with these hooks.
 fn lack(fact: Fact, hooks: &BTreeSet<Hook>) -> Option<String> {
     let mut needed = hooks_of(fact).peekable();
@@ -134,6 +139,7 @@ pub(super) fn of_tracepoints(rule: &Rule, services: &Services, hooks: &BTreeSet<
         Service::Full(_) => services
             .facts(arch, number)
             .iter()
+            .filter(|&&fact| is_by_tracepoint(fact))
             .find_map(|&fact| lack(fact, hooks))
             .map(|reason| format!("{name}: {reason}")),
     })
