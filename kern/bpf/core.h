@@ -332,6 +332,7 @@ struct unix_sock {
 #define ANON_PIDFD_NAME       0x005d64666469705bULL /* "[pidfd]" with its NUL */
 #define EBADF                 9
 #define ENOTSOCK              88
+#define E2BIG                 7
 #define EPERM                 1
 #define EACCES                13
 #define EINVAL                22

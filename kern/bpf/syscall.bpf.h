@@ -26,7 +26,8 @@ __noinline int syscall__emit_open(u32 which)
 	head = &frame->head;
 	text = head->family == EA_FAMILY_OPEN ? head->args[0] : head->args[1];
 
-	if (head->family == EA_FAMILY_OPENAT2) {
+	/* told of once the structure has been copied: not of one that is too short or too new */
+	if (head->family == EA_FAMILY_OPENAT2 && head->args[3] >= 24 && head->exit != -E2BIG) {
 		u8 *to = emit__begin(frame, EA_ITEM_OPENAT2, 0, 24);
 
 		if (to && !bpf_probe_read_user(to, 24, (void *)head->args[2]))

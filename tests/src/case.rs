@@ -23,12 +23,13 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Whether a plan that gives a rule to `engine` is right. Where the kernel has trampolines they serve what only the
-    /// kernel's audit can serve without them, and may serve the rest.
-    pub fn is_planned(self, engine: &str, trampolines: bool) -> bool {
-        match self {
-            Self::Tracepoint => engine == "tracepoint" || (trampolines && engine == "trampoline"),
-            Self::KernelAudit => engine == if trampolines { "trampoline" } else { "kernel audit" },
+    /// What a plan must say of a rule; `trampolines`: the kernel has them.
+    const fn words(self, trampolines: bool) -> &'static [&'static str] {
+        match (self, trampolines) {
+            (Self::Tracepoint, false) => &["tracepoint"],
+            (Self::Tracepoint, true) => &["tracepoint", "trampoline"],
+            (Self::KernelAudit, false) => &["kernel audit"],
+            (Self::KernelAudit, true) => &["trampoline"],
         }
     }
 }
@@ -124,6 +125,25 @@ impl Case {
     #[must_use]
     pub const fn unless(self, obstacle: Obstacle) -> Self {
         Self { obstacle: Some(obstacle), ..self }
+    }
+
+    /// Whether its rules name what trampolines do not serve yet: every syscall, which operations of `io_uring` are among, or those
+    /// operations. Such cases are recorded apart from the others, for rules that share a syscall share an engine.
+    pub fn is_beyond_trampolines(&self) -> bool {
+        self.rules.iter().any(|rule| {
+            let names_some = rule.contains("-S ") && !rule.contains("-S all");
+            let names_classes = rule.contains("perm=");
+            rule.contains("uring") || !(names_some || names_classes || rule.contains(",exclude"))
+        })
+    }
+
+    /// The engines that a plan may give its rules to.
+    pub fn engines(&self, trampolines: bool) -> &'static [&'static str] {
+        if self.engine == Engine::KernelAudit && self.is_beyond_trampolines() {
+            &["kernel audit"]
+        } else {
+            self.engine.words(trampolines)
+        }
     }
 
     /// Its rules as lines of `audit.rules`, for the login uid `auid`.
