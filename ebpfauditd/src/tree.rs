@@ -102,7 +102,8 @@ pub struct Root {
 /// What the look-up of the path gives.
 pub fn roots(path: &[u8], mounts: &[Mount]) -> Result<Vec<Root>, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let own = open(std::ffi::OsStr::from_bytes(path), flags, Mode::empty())?;
+    // kern_path without LOOKUP_FOLLOW: a link in the last place is the tree itself, unless a slash follows it
+    let own = open(std::ffi::OsStr::from_bytes(path), flags | OFlag::O_NOFOLLOW, Mode::empty())?;
     let errno = |error: &io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
     let id = place::mount(own.as_fd()).map_err(|error| errno(&error))?;
     let top =
@@ -161,5 +162,17 @@ mod tests {
         let proc = place::told(place::directory(b"/proc").unwrap().as_fd());
         assert!(found.iter().any(|root| place::told(root.file.as_fd()) == proc));
         assert_eq!(roots(b"/nowhere", &mounts).err(), Some(Errno::ENOENT));
+    }
+
+    #[test]
+    fn a_link_in_the_last_place_is_the_tree_itself() {
+        let at = tempfile::tempdir().unwrap();
+        let (target, link) = (at.path().join("target"), at.path().join("link"));
+        std::fs::create_dir(&target).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let root =
+            |path: &Path| place::told(roots(path.as_os_str().as_bytes(), &[]).unwrap()[0].file.as_fd());
+        assert_ne!(root(&link), root(&target));
+        assert_eq!(root(&link.join("")), root(&target));
     }
 }
