@@ -267,9 +267,12 @@ pub fn lower(
     for (at, list) in by_syscall.into_iter().enumerate() {
         let (arch, number) = (at / abi::SYSCALLS, (at % abi::SYSCALLS) as u32);
         let names = name_needs(&list, watched[at].is_some(), rules, plan, services.lookups(arch, number));
-        let (first, needs) = builder.place(list, rules, &needs, &tests);
-        let needs = needs | names | watched[at].unwrap_or_default();
         let family = services.get(arch, number).family();
+        let is_by_trampolines = |&rule: &usize| plan.assignments()[rule].engine == EngineKind::Trampoline;
+        let by_trampolines = watched[at].is_some() || list.iter().any(is_by_trampolines);
+        let address = if by_trampolines && family.has_address() { abi::NEED_ADDRESS } else { 0 };
+        let (first, needs) = builder.place(list, rules, &needs, &tests);
+        let needs = needs | names | address | watched[at].unwrap_or_default();
         index[at] = Entry { first, needs, family: family as u16 };
     }
     let is_exec =

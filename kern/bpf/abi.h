@@ -462,6 +462,7 @@ enum ea_family {
 #define EA_NEED_LOGIN       16
 #define EA_NEED_NAMES       32  /* the names that the syscall looks up: for a record, or to judge */
 #define EA_NEED_WATCH       64  /* path= or inode= rules name this syscall */
+#define EA_NEED_ADDRESS     256 /* the socket address, from the kernel's copy */
 #define EA_NEED_HIT         128 /* no rule is interested in names but by path=, inode=, dir= */
 
 /* Value of the index: one per (generation, arch, syscall). */

@@ -14,6 +14,7 @@
 #include "signal.bpf.h"
 #include "process.bpf.h"
 #include "exec.bpf.h"
+#include "address.bpf.h"
 #include "net.bpf.h"
 #include "special.h"
 #include "ipc.bpf.h"

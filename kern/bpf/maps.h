@@ -154,6 +154,20 @@ struct {
 	EA_TASK_MAP(struct ea_denied, 256);
 } ea_denials SEC(".maps");
 
+struct ea_kept_address {
+	u64 args[2]; /* whose it is: the syscall's registers and number */
+	u32 nr;
+	u32 arch_index;
+	u32 len; /* 0: none */
+	u32 out; /* came from the kernel */
+	u8 bytes[EA_SOCKADDR_MAX];
+};
+
+/* Tasks that are within a call with an address at one time; many wait in one for long. */
+struct {
+	EA_TASK_MAP(struct ea_kept_address, 4096);
+} ea_addresses SEC(".maps");
+
 #ifdef EA_LEGACY
 /* The largest value of a task map. */
 #define EA_TASK_VALUE_MAX EA_TEXT_LONG
@@ -198,6 +212,7 @@ struct ea_frame {
 	u64 address;
 	u32 address_len;
 	u32 address_out;
+	u32 address_kept; /* hooks keep the kernel's copy; the caller's memory is not read */
 	/* of the path that is being written */
 	struct ea_walk walk;
 };

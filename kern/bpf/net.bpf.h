@@ -96,13 +96,63 @@ static __always_inline void net__locate(struct ea_event *head, u64 arg4, u64 arg
 			: 0;
 }
 
+/* The address that hooks have kept of the syscall; NULL: the kernel had none. */
+static __always_inline struct ea_kept_address *net__kept(struct ea_event *head, u32 compat)
+{
+	struct ea_kept_address *kept = maps__state(&ea_addresses, task__current());
+
+	if (!kept || !kept->len || kept->nr != head->nr || kept->arch_index != compat ||
+	    kept->args[0] != head->args[0] || kept->args[1] != head->args[1])
+		return NULL;
+	return kept;
+}
+
+/* The syscall is over. */
+static __always_inline void net__end(void)
+{
+	struct task_struct *task = task__current();
+	struct ea_kept_address *kept = maps__state(&ea_addresses, task);
+
+	if (!kept)
+		return;
+	kept->len = 0;
+	maps__forget(&ea_addresses, task);
+}
+
+/* The kept address as an item. */
+static __always_inline void net__emit_kept(struct ea_frame *frame)
+{
+	struct ea_kept_address *kept = maps__state(&ea_addresses, task__current());
+	u32 len = frame->address_len;
+	u8 *to;
+
+	if (!kept || len > EA_SOCKADDR_MAX)
+		return;
+	to = emit__begin(frame, EA_ITEM_SOCKADDR, 0, EA_SOCKADDR_MAX);
+	if (!to)
+		return;
+	bpf_probe_read_kernel(to, EA_SOCKADDR_MAX, kept->bytes);
+	emit__end(frame, len);
+}
+
 /* Finds the address, and its family for the filter. */
 __noinline int net__find(u32 which, u32 compat)
 {
 	struct ea_frame *frame = maps__frame(which);
+	struct ea_kept_address *kept;
 	struct ea_address address = {};
 	u16 family = 0;
 
+	if (frame && frame->address_kept) {
+		kept = net__kept(&frame->head, compat);
+		if (!kept)
+			return 0;
+		frame->address_len = kept->len;
+		frame->address_out = kept->out;
+		if (kept->len >= 2)
+			frame->head.saddr_fam = *(u16 *)kept->bytes;
+		return 0;
+	}
 	/* a descriptor that is none, or no socket, is refused before the address is looked at */
 	if (!frame || frame->head.exit == -EBADF)
 		return 0;
@@ -141,6 +191,10 @@ __noinline int net__emit(u32 which)
 
 	if (!frame || !frame->address_len)
 		return 0;
+	if (frame->address_kept) {
+		net__emit_kept(frame);
+		return 0;
+	}
 	family = frame->head.family;
 	at = frame->address;
 	emit__user_bytes(frame, EA_ITEM_SOCKADDR, 0, (void *)at, frame->address_len,

@@ -370,6 +370,7 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 	frame->arg4 = task__arg4(regs, arch_index);
 	frame->arg5 = task__arg5(regs, arch_index);
 	frame->address_len = 0;
+	frame->address_kept = entry->needs & EA_NEED_ADDRESS;
 
 	switch (family) {
 	case EA_FAMILY_FORK:
@@ -457,6 +458,8 @@ judge:
 			emit__arguments_rest(which, GET(mm, arg_start), head->args_len);
 	}
 done:
+	if (frame->address_kept)
+		net__end();
 	if (journal)
 		journal__end(journal);
 	if (family >= EA_FAMILY_IPC && family <= EA_FAMILY_INIT_MODULE)

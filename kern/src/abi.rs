@@ -64,6 +64,8 @@ pub const NEED_LOGIN: u16 = 16;
 pub const NEED_NAMES: u16 = 32;
 /// `EA_NEED_WATCH`
 pub const NEED_WATCH: u16 = 64;
+/// `EA_NEED_ADDRESS`
+pub const NEED_ADDRESS: u16 = 256;
 /// `EA_NEED_HIT`
 pub const NEED_HIT: u16 = 128;
 /// `EA_PATH_DELETED`
@@ -254,6 +256,12 @@ numbered! {
 }
 
 impl Family {
+    /// Whether syscalls of the family have a socket address.
+    pub const fn has_address(self) -> bool {
+        let number = self as u16;
+        (number >= Self::AddressIn as u16 && number <= Self::Recvmmsg as u16) || number == Self::Bind as u16
+    }
+
     /// Whether syscalls of the family may look up names.
     pub const fn has_names(self) -> bool {
         matches!(

@@ -217,6 +217,12 @@ hooks! {
     /// Links and creations that `fs.protected_*` forbids.
     PathDenied: "links and creations that fs.protected_* forbids" [Denied]
         [Fentry "ea_path_denied" "audit_log_path_denied"];
+    /// Socket addresses on their way into and out of the kernel.
+    Address: "socket addresses" [Address]
+        [
+            Fexit "ea_move_addr_to_kernel" "move_addr_to_kernel",
+            Fentry "ea_move_addr_to_user" "move_addr_to_user"
+        ];
     /// The end of a path walk.
     FilenameLookup: "ends of path walks" [Lookup]
         [Fexit "ea_filename_lookup" "filename_lookup"];

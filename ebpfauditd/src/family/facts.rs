@@ -4,8 +4,8 @@
 
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
-    Attribute, Clock, Create, Delete, Denied, Exec, Fork, Ipc, Leave, Link, Lookup, Mode, Module, Multiplex,
-    Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken, Uring,
+    Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Ipc, Leave, Link, Lookup, Mode, Module,
+    Multiplex, Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken, Uring,
 };
 
 /// By name, for all architectures; a syscall that is not here needs nothing.
@@ -54,8 +54,10 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Mode], &["fchmod"]),
     (&[Owner], &["fchown", "fchown32"]),
     (&[Attribute], &["fsetxattr", "fgetxattr", "flistxattr", "fremovexattr"]),
-    (&[Name, Denied, Lookup], &["connect", "sendto", "sendmsg", "sendmmsg"]),
-    (&[Name, Denied, Parent, Create], &["bind"]),
+    (&[Address, Name, Denied, Lookup], &["connect", "sendto", "sendmsg", "sendmmsg"]),
+    (&[Address, Name, Denied, Parent, Create], &["bind"]),
+    (&[Address], &["accept", "accept4", "getsockname", "getpeername"]),
+    (&[Address], &["recvfrom", "recvmsg", "recvmmsg", "recvmmsg_time64"]),
     (&[Ipc], &["ipc", "shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop"]),
     (&[Ipc], &["semtimedop_time64", "msgget", "msgsnd", "msgrcv", "msgctl"]),
     (&[Taken], &["sysfs"]),

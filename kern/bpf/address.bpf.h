@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Socket addresses as the kernel has them, kept until the syscall's exit: what a program passes may
+ * be changed by its other threads while the kernel acts on it. The last one of a syscall counts
+ * (__audit_sockaddr).
+ */
+#ifndef EA_ADDRESS_H
+#define EA_ADDRESS_H
+
+/* Keeps an address for the exit of the running syscall, if rules name it. */
+static __always_inline int address__keep(u64 from, u32 len, u32 out)
+{
+	struct task_struct *task = task__current();
+	struct pt_regs *regs = task__regs(task);
+	u32 arch_index = task__arch_index(task);
+	struct ea_kept_address *kept;
+	struct ea_entry *entry;
+	u64 registers[4];
+
+	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon)
+		return 0;
+	entry = maps__entry(ea_config.generation, arch_index, GET(regs, orig_ax));
+	if (!entry || !(entry->needs & EA_NEED_ADDRESS))
+		return 0;
+	kept = maps__state_or_new(&ea_addresses, task);
+	if (!kept)
+		return 0;
+	task__args(regs, arch_index, registers);
+	kept->args[0] = registers[0];
+	kept->args[1] = registers[1];
+	kept->nr = (u32)GET(regs, orig_ax);
+	kept->arch_index = arch_index;
+	kept->out = out;
+	kept->len = len > EA_SOCKADDR_MAX ? EA_SOCKADDR_MAX : len;
+	bpf_probe_read_kernel(kept->bytes, sizeof(kept->bytes), (void *)from);
+	return 0;
+}
+
+/* int move_addr_to_kernel(void __user *, int len, struct sockaddr_storage *): it tells audit last
+ */
+SEC("fexit/move_addr_to_kernel")
+int ea_move_addr_to_kernel(u64 *ctx)
+{
+	u64 args[4];
+
+	bpf_probe_read_kernel(args, sizeof(args), ctx);
+	if ((s32)args[3] || !(u32)args[1])
+		return 0;
+	return address__keep(args[2], (u32)args[1], 0);
+}
+
+/*
+ * int move_addr_to_user(struct sockaddr_storage *, int klen, void __user *, int __user *ulen): it
+ * tells audit unless the caller has no room at all
+ */
+SEC("fentry/move_addr_to_user")
+int ea_move_addr_to_user(u64 *ctx)
+{
+	u64 args[4];
+	s32 room = 0;
+
+	bpf_probe_read_kernel(args, sizeof(args), ctx);
+	if (bpf_probe_read_user(&room, sizeof(room), (void *)args[3]) || room <= 0 || !(u32)args[1])
+		return 0;
+	return address__keep(args[0], (u32)args[1], 1);
+}
+
+#endif
