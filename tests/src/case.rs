@@ -127,13 +127,15 @@ impl Case {
         Self { obstacle: Some(obstacle), ..self }
     }
 
-    /// Whether its rules name what trampolines do not serve yet: every syscall, which operations of `io_uring` are among, or those
-    /// operations. Such cases are recorded apart from the others, for rules that share a syscall share an engine.
+    /// Whether its rules name what trampolines do not serve yet: every syscall, which operations of `io_uring` are among, those
+    /// operations, or socketcall. Such cases are recorded apart from the others, for rules that share a syscall share an engine.
     pub fn is_beyond_trampolines(&self) -> bool {
         self.rules.iter().any(|rule| {
             let names_some = rule.contains("-S ") && !rule.contains("-S all");
             let names_classes = rule.contains("perm=");
-            rule.contains("uring") || !(names_some || names_classes || rule.contains(",exclude"))
+            rule.contains("uring")
+                || rule.contains("socketcall")
+                || !(names_some || names_classes || rule.contains(",exclude"))
         })
     }
 
