@@ -195,9 +195,14 @@ impl<'a> Daemon<'a> {
         Ok(())
     }
 
-    /// Our daemon loads its rules itself: waits until it lists as many.
+    /// Our daemon loads its rules itself: waits until it lists as many. Before it answers, auditctl would list the kernel's.
     fn await_rules(&self, count: usize) -> Result<()> {
         let end = Instant::now() + LIMIT;
+        let socket = socket_path(&self.path("run"));
+        while ControlSocket::connect(&socket).is_err() {
+            ensure!(Instant::now() < end, "the daemon does not answer; it said: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
         loop {
             let listed = self.auditctl(&["-l"])?;
             let rules = listed.stdout.lines().filter(|line| line.starts_with('-')).count();
