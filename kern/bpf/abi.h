@@ -115,7 +115,6 @@ struct ea_event {
 	u64 exe_ino;
 	u64 root_ino; /* the task's root directory */
 	u32 root_dev;
-	u32 pad;
 	u32 exe_dev;  /* kernel's internal dev_t: major << 20 | minor */
 	u32 success;  /* 1 or 0 */
 	u32 has_exit; /* 0: the syscall does not return (exit, exit_group) */
@@ -145,7 +144,6 @@ struct ea_event {
 	u32 args_len;  /* whole length of the argument area, when there is one */
 	u32 mnt_ns;    /* inode number of the task's mount namespace */
 	u32 access;    /* perm= bits that the flags of an open ask for; of other syscalls all */
-	u32 names;     /* slots of the journal */
 	u8 comm[16];
 };
 

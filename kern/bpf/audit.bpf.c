@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The only translation unit: one object, from which user space loads what the rules need. */
+/* The only translation unit, of both objects: user space loads from them what the rules need. */
 #include "abi.h"
 #include "core.h"
 #include "helpers.h"

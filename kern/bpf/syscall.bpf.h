@@ -208,7 +208,6 @@ static __always_inline void syscall__root(struct task_struct *task, struct ea_ev
 
 	head->root_ino = 0;
 	head->root_dev = 0;
-	head->pad = 0;
 	if (!fs)
 		return;
 	READ(dentry, fs, root.dentry);
@@ -419,7 +418,6 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 		if (!journal && !entry->first)
 			goto done;
 	}
-	head->names = journal ? journal->count : 0;
 	head->access = syscall__access(head, arch_index);
 	if (!(ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES))
 		goto judge;
@@ -540,7 +538,6 @@ static __always_inline int syscall__leave(u32 which)
 	frame->head.has_exit = 0;
 	frame->head.saddr_fam = EA_NO_FAMILY;
 	frame->head.access = EA_ACCESS_ANY;
-	frame->head.names = 0;
 	frame->journal = 0;
 	task__args(regs, arch_index, frame->head.args);
 	if (!syscall__judge(which, generation, entry->first, entry->needs & ~(u32)EA_NEED_WATCH))

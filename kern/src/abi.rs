@@ -351,8 +351,6 @@ pub struct Event {
     pub root_ino: u64,
     /// device of the task's root directory, kernel-internal number
     pub root_dev: u32,
-    /// zero
-    pub pad: u32,
     /// device of the program, kernel-internal number
     pub exe_dev: u32,
     /// 1 or 0
@@ -411,8 +409,6 @@ pub struct Event {
     pub mnt_ns: u32,
     /// `perm=` bits that an open asks for; all of other syscalls
     pub access: u32,
-    /// slots of the journal
-    pub names: u32,
     /// command name, NUL-padded
     pub comm: [u8; 16],
 }
@@ -865,7 +861,7 @@ mod tests {
         let theirs: Vec<u32> =
             bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect();
         let ours = layout! {
-            Event { kind, cpu, seq, time, args, exit, exe_ino, root_ino, root_dev, pad, exe_dev, success, has_exit, arch, nr, family, generation, rule, personality, ppid, pid, tid, auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses, saddr_fam, msgtype, excluded, size, args_len, mnt_ns, access, names, comm }
+            Event { kind, cpu, seq, time, args, exit, exe_ino, root_ino, root_dev, exe_dev, success, has_exit, arch, nr, family, generation, rule, personality, ppid, pid, tid, auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses, saddr_fam, msgtype, excluded, size, args_len, mnt_ns, access, comm }
             More { kind, cpu, seq, offset, len }
             Item { kind, flags, len }
             Inode { ino, ctime, ctime_nsec, dev, mode, uid, gid, rdev, magic, maybe_caps }
