@@ -67,7 +67,7 @@ check: deps
 	$(CARGO) fmt --all --check
 	clang-format-19 --dry-run --Werror kern/bpf/*.h kern/bpf/*.c
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	for page in packaging/man/*.8; do man --warnings -l $$page 2>&1 >/dev/null | grep . && exit 1; done; true
+	for page in packaging/man/*.[78]; do man --warnings -l $$page 2>&1 >/dev/null | grep . && exit 1; done; true
 
 bench: build
 	$(RELEASE)/bench

@@ -12,7 +12,7 @@ DESTDIR=${DESTDIR:-}
 PREFIX=${PREFIX:-/usr}
 BINDIR=${BINDIR:-$here/../target/release}
 
-for program in ebpfauditd auditctl; do
+for program in ebpfauditd auditctl augenrules; do
     if [ ! -x "$BINDIR/$program" ]; then
         echo "install.sh: $BINDIR/$program is not there; run \`make build\` first" >&2
         exit 1
@@ -20,34 +20,39 @@ for program in ebpfauditd auditctl; do
 done
 
 sbin=$DESTDIR$PREFIX/sbin
-man=$DESTDIR$PREFIX/share/man/man8
+man=$DESTDIR$PREFIX/share/man
 doc=$DESTDIR$PREFIX/share/doc/ebpfauditd
 unit=$DESTDIR$PREFIX/lib/systemd/system
 etc=$DESTDIR/etc/audit
 
-install -d -m 0755 "$sbin" "$man" "$doc" "$unit"
-install -d -m 0750 "$etc" "$DESTDIR/var/log/audit"
+install -d -m 0755 "$sbin" "$man/man7" "$man/man8" "$doc" "$unit"
+install -d -m 0750 "$etc" "$etc/rules.d" "$DESTDIR/var/log/audit"
 
-install -m 0755 "$BINDIR/ebpfauditd" "$BINDIR/auditctl" "$sbin/"
+install -m 0755 "$BINDIR/ebpfauditd" "$BINDIR/auditctl" "$BINDIR/augenrules" "$sbin/"
 ln -sf ebpfauditd "$sbin/auditd"
 
-for page in ebpfauditd.8 auditctl.8; do
+for page in "$here"/man/*.[78]; do
+    packed=$man/man${page##*.}/${page##*/}.gz
     # Without name and time the same input gives the same package.
-    gzip -9nc "$here/man/$page" > "$man/$page.gz"
-    chmod 0644 "$man/$page.gz"
+    gzip -9nc "$page" > "$packed"
+    chmod 0644 "$packed"
 done
-ln -sf ebpfauditd.8.gz "$man/auditd.8.gz"
+ln -sf ebpfauditd.8.gz "$man/man8/auditd.8.gz"
 
 install -m 0644 "$here/../LICENSE" "$doc/LICENSE"
 install -m 0644 "$here/deb/copyright" "$doc/copyright"
 sed "s|/usr/sbin/|$PREFIX/sbin/|" "$here/systemd/auditd.service" > "$unit/auditd.service"
 chmod 0644 "$unit/auditd.service"
 
-# A machine's own configuration is never overwritten.
-for file in auditd.conf audit.rules; do
+# A machine's own configuration is never overwritten. The daemon reads audit.rules; augenrules makes it of what is in rules.d,
+# so rules that are only in audit.rules go there too.
+if ! ls "$etc/rules.d" | grep -q '\.rules$' && [ -e "$etc/audit.rules" ]; then
+    install -m 0640 "$etc/audit.rules" "$etc/rules.d/audit.rules"
+fi
+for file in auditd.conf audit.rules rules.d/audit.rules; do
     if [ -e "$etc/$file" ]; then
         echo "install.sh: $etc/$file is left as it is" >&2
     else
-        install -m 0640 "$here/etc/$file" "$etc/$file"
+        install -m 0640 "$here/etc/${file##*/}" "$etc/$file"
     fi
 done

@@ -28,13 +28,14 @@ chmod 0755 "$root"
 DESTDIR=$root PREFIX=/usr BINDIR=$BINDIR "$here/../install.sh"
 # Rules that are there are the machine's own, not a file of this package: postinst copies these only if there are none.
 install -d -m 0755 "$root/usr/share/ebpfauditd"
-mv "$root/etc/audit/audit.rules" "$root/usr/share/ebpfauditd/audit.rules"
+rm "$root/etc/audit/audit.rules"
+mv "$root/etc/audit/rules.d/audit.rules" "$root/usr/share/ebpfauditd/audit.rules"
 chmod 0644 "$root/usr/share/ebpfauditd/audit.rules"
-strip --strip-debug "$root/usr/sbin/ebpfauditd" "$root/usr/sbin/auditctl" 2>/dev/null ||
+strip --strip-debug "$root/usr/sbin/ebpfauditd" "$root/usr/sbin/auditctl" "$root/usr/sbin/augenrules" 2>/dev/null ||
     echo "build.sh: no strip (binutils): the programs keep their debug information" >&2
 
 # The oldest C library that has every symbol version the programs ask for.
-libc=$(cat "$root/usr/sbin/ebpfauditd" "$root/usr/sbin/auditctl" | grep -ao 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1)
+libc=$(cat "$root/usr/sbin/ebpfauditd" "$root/usr/sbin/auditctl" "$root/usr/sbin/augenrules" | grep -ao 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1)
 libc=${libc#GLIBC_}
 size=$(du -sk "$root" | cut -f 1)
 

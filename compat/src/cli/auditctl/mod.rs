@@ -14,6 +14,7 @@ mod target;
 
 use audit_rules::{Error, Host, Problem, parse_words};
 
+use crate::audit::Audit;
 use crate::host::SystemHost;
 use console::Console;
 use session::{Session, Stop};
@@ -63,6 +64,13 @@ pub fn run(words: &[Vec<u8>]) -> u8 {
         [option, name] if option == b"-R" => rules_file::load(&mut session, name),
         _ => command_line(&mut session, words, &host),
     }
+}
+
+/// Whether nothing can be changed any more until the next boot; `false` as well if nobody can be asked.
+pub(super) fn rules_are_locked() -> bool {
+    Target::open()
+        .and_then(|mut target| target.status())
+        .is_ok_and(|status| status.enabled == session::LOCKED)
 }
 
 fn command_line(session: &mut Session<'_>, words: &[Vec<u8>], host: &dyn Host) -> u8 {

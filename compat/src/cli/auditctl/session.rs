@@ -15,7 +15,7 @@ use crate::control::batch;
 use crate::netlink::AuditSocket;
 
 /// `audit_enabled` when nothing can be changed until the next boot.
-const LOCKED: u32 = 2;
+pub(super) const LOCKED: u32 = 2;
 
 /// Why the rest of a line is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
