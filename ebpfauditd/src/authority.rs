@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use crate::control::{Authority, Peer};
 use crate::own_record;
+use crate::requester::Requester;
 use crate::ruleset::{Change, RuleSet, Setting};
 use crate::service::Service;
 use crate::signal::Subject;
@@ -18,7 +19,7 @@ const MESSAGE_LIMIT: usize = 8560;
 
 impl Authority for Service {
     fn request(&mut self, peer: &Peer, kind: u16, payload: &[u8]) -> Reply {
-        let who = Subject { pid: peer.pid, uid: peer.uid, auid: peer.auid, ses: peer.ses };
+        let who = &Requester::new(Subject { pid: peer.pid, uid: peer.uid, auid: peer.auid, ses: peer.ses });
         let done = |result: Result<(), Errno>| result.map_or_else(Reply::refused, |()| Reply::done());
         match kind {
             kind::GET => Reply::data(kind, self.status().encode()),
@@ -35,7 +36,7 @@ impl Authority for Service {
             kind::DEL_RULE => done(rule(payload).and_then(|(rule, _)| self.delete_rule(who, &rule))),
             kind::DELETE_ALL => {
                 let key = (!payload.is_empty()).then_some(payload);
-                done(self.change(who, |set| set.delete_all(key)))
+                done(self.delete_all(who, key))
             }
             kind::BATCH => self.batch(who, payload),
             kind::USER => {
@@ -58,11 +59,12 @@ impl Authority for Service {
 
 impl Service {
     /// Several changes at once: all of them, or none and which are at fault.
-    fn batch(&mut self, who: Subject, payload: &[u8]) -> Reply {
+    fn batch(&mut self, who: &Requester, payload: &[u8]) -> Reply {
         let Ok(items) = batch::items(payload) else {
             return Reply::refused(Errno::EINVAL);
         };
         let mut faults = Vec::new();
+        let is_locked = self.is_locked();
         let result = self.change(who, |set| {
             let mut changes = Vec::new();
             for (index, item) in items.iter().enumerate() {
@@ -76,11 +78,41 @@ impl Service {
                 None => Ok(changes),
             }
         });
+        for fault in &faults {
+            if let Some(item) = items.get(fault.index as usize) {
+                self.tell_refused(who, item, is_locked);
+            }
+        }
         Reply { parts: faults.into_iter().map(Fault::part).collect(), result: result.map(|()| 0) }
     }
 
+    /// Records that one request of a batch was refused, as if it had come alone.
+    fn tell_refused(&self, who: &Requester, item: &batch::Item<'_>, is_locked: bool) {
+        let op = match item.kind {
+            kind::ADD_RULE => "add_rule",
+            kind::DEL_RULE | kind::DELETE_ALL => "remove_rule",
+            kind::SET => {
+                let Some(wanted) = Status::decode(item.payload).filter(|_| is_locked) else { return };
+                let settings = self.enforcement().set().settings();
+                for (setting, value) in values(&wanted) {
+                    let event = own_record::set(setting, setting.get(&settings), value, who, false);
+                    self.write_change(event, who);
+                }
+                return;
+            }
+            _ => return,
+        };
+        if is_locked {
+            self.write_change(own_record::locked(op, who), who);
+        } else if self.is_enabled()
+            && let Ok((rule, _)) = rule(item.payload)
+        {
+            self.write_change(own_record::rule_change(op, &rule, who, false), who);
+        }
+    }
+
     /// `auditctl -m`: the record that the kernel would make of it (`audit_receive_msg`), unless auditing is off.
-    fn message(&mut self, who: Subject, payload: &[u8]) {
+    fn message(&mut self, who: &Requester, payload: &[u8]) {
         let end = payload.iter().position(|&byte| byte == 0).unwrap_or(payload.len()).min(MESSAGE_LIMIT);
         self.user_message(who, &payload[..end]);
     }
@@ -128,7 +160,12 @@ fn rule(payload: &[u8]) -> Result<(Rule, bool), Errno> {
 }
 
 /// The record of a request that only the kernel can carry out; the kernel's own names us, not who asked.
-pub fn kernel_request(kind: u16, payload: &[u8], who: Subject, done: bool) -> Option<compat::record::Event> {
+pub fn kernel_request(
+    kind: u16,
+    payload: &[u8],
+    who: &Requester,
+    done: bool,
+) -> Option<compat::record::Event> {
     match kind {
         kind::TRIM => Some(own_record::trim(who, done)),
         kind::MAKE_EQUIV => {

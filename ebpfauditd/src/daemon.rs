@@ -22,6 +22,7 @@ use crate::enforcement::Enforcement;
 use crate::engine::{ebpf, kernel};
 use crate::exit;
 use crate::listing;
+use crate::lock_file::LockFile;
 use crate::messages::{self, Reader};
 use crate::options::{Options, Startup};
 use crate::own_record;
@@ -71,6 +72,16 @@ impl Failure {
     }
 }
 
+/// The rules to begin with.
+enum First {
+    /// Those of the rules file.
+    File(Rules),
+    /// None: there is no file.
+    None,
+    /// Those that were locked in this boot (`-e 2`), whatever the file says now.
+    Locked(RuleSet),
+}
+
 /// Runs the daemon; gives the exit code.
 pub fn run(options: Options) -> u8 {
     match prepare(&options) {
@@ -83,7 +94,7 @@ pub fn run(options: Options) -> u8 {
 }
 
 /// Everything that can be found wrong before anything is touched, while somebody is at the terminal.
-fn prepare(options: &Options) -> Result<(Settings, Option<Rules>, PidFile), Failure> {
+fn prepare(options: &Options) -> Result<(Settings, First, PidFile), Failure> {
     if !privilege::may_control_audit().map_err(|error| Failure::new(exit::FAILED, error))? {
         return Err(Failure::new(exit::PRIVILEGE, privilege::NEEDED));
     }
@@ -96,28 +107,40 @@ fn prepare(options: &Options) -> Result<(Settings, Option<Rules>, PidFile), Fail
         let message = "local_events = no is not supported: this daemon records the events of its own machine";
         return Err(Failure::new(exit::CONFIG, message));
     }
-    let path = options.config_dir.join(rules_file::NAME);
-    let rules = match Rules::read(&path, &SystemHost) {
-        Ok(rules) => Some(rules),
-        // As with auditd, which starts without any: a new machine has none until augenrules has run.
-        Err(missing @ RulesError::Missing(_)) => {
-            log::warn!("{missing}, starting without rules");
-            None
-        }
-        Err(error) => return Err(Failure::new(exit::CONFIG, error)),
-    };
-    if let Some(rules) = &rules {
-        // Tried on paper first: every error of the file is said, and nothing has been changed.
-        rules
-            .apply(&mut RuleSet::new(VALUES), &mut Vec::new(), watchable::check)
-            .map_err(|error| Failure::new(exit::CONFIG, error))?;
-    }
+    let rules = first_rules(options)?;
     let pid_file = PidFile::lock(&options.run_dir).map_err(|error| Failure::new(exit::FAILED, error))?;
     Ok((settings, rules, pid_file))
 }
 
+/// The rules of the rules file, checked; or those that are locked.
+fn first_rules(options: &Options) -> Result<First, Failure> {
+    let locked = LockFile::in_directory(&options.run_dir).read();
+    if let Some(set) = locked.map_err(|error| Failure::new(exit::FAILED, error))? {
+        log::warn!(
+            "The audit system is in immutable mode: the {} rules that were locked stay in force until the next boot, \
+             audit.rules is not read",
+            set.rules().len()
+        );
+        return Ok(First::Locked(set));
+    }
+    let rules = match Rules::read(&options.config_dir.join(rules_file::NAME), &SystemHost) {
+        Ok(rules) => rules,
+        // As with auditd, which starts without any: a new machine has none until augenrules has run.
+        Err(missing @ RulesError::Missing(_)) => {
+            log::warn!("{missing}, starting without rules");
+            return Ok(First::None);
+        }
+        Err(error) => return Err(Failure::new(exit::CONFIG, error)),
+    };
+    // Tried on paper first: every error of the file is said, and nothing has been changed.
+    rules
+        .apply(&mut RuleSet::new(VALUES), &mut Vec::new(), watchable::check)
+        .map_err(|error| Failure::new(exit::CONFIG, error))?;
+    Ok(First::File(rules))
+}
+
 /// Goes into the background if it is to, and runs there.
-fn go(options: Options, settings: Settings, rules: Option<Rules>, pid_file: PidFile) -> u8 {
+fn go(options: Options, settings: Settings, rules: First, pid_file: PidFile) -> u8 {
     let readiness = if options.no_fork {
         Readiness::nobody_waits()
     } else {
@@ -151,7 +174,7 @@ fn go(options: Options, settings: Settings, rules: Option<Rules>, pid_file: PidF
 fn serve(
     options: Options,
     settings: Settings,
-    rules: Option<Rules>,
+    rules: First,
     mut pid_file: PidFile,
     readiness: Readiness,
 ) -> Result<(), (Failure, Option<Readiness>)> {
@@ -187,7 +210,7 @@ fn serve(
 }
 
 /// Engines, log and rules.
-fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<Service, Failure> {
+fn start(options: Options, settings: Settings, rules: First) -> Result<Service, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(exit::FAILED, error);
     let (mut offer, engine) = ebpf::Engine::start(&engine_options(&options));
     let mut inputs = Vec::new();
@@ -222,7 +245,9 @@ fn start(options: Options, settings: Settings, rules: Option<Rules>) -> Result<S
     let start = own_record::daemon_start(format_word(&settings), &release, Subject::ourselves());
     recorder.send(Command::Write(start)).map_err(|error| failed(&error))?;
     let startup = options.startup;
-    let mut service = Service::new(options, settings, Enforcement::new(found, offer, ebpf, kernel), recorder);
+    let lock = LockFile::in_directory(&options.run_dir);
+    let enforcement = Enforcement::new(found, offer, ebpf, kernel, lock);
+    let mut service = Service::new(options, settings, enforcement, recorder);
     if let Err(error) = service.begin(set, &changes) {
         service.abort("load-rules");
         return Err(Failure::new(exit::FAILED, error));
@@ -256,7 +281,7 @@ fn format_word(settings: &Settings) -> &'static str {
 fn first_set(
     options: &Options,
     kernel: Option<&kernel::Engine>,
-    rules: Option<Rules>,
+    rules: First,
 ) -> Result<(Values, RuleSet, Vec<Change>), Failure> {
     let found = kernel.map_or(VALUES, |engine| {
         let before = engine.before();
@@ -268,6 +293,9 @@ fn first_set(
             backlog_wait_time: before.backlog_wait_time,
         }
     });
+    if let First::Locked(set) = rules {
+        return Ok((found, set, Vec::new()));
+    }
     let refused = |errno: nix::errno::Errno| Failure::new(exit::FAILED, errno.desc());
     let mut set = RuleSet::new(found);
     let mut changes = Vec::new();
@@ -285,7 +313,7 @@ fn first_set(
         Startup::NoChange => found.enabled,
     };
     set.set(Setting::Enabled, enabled as u32).map_err(refused)?;
-    if let Some(rules) = rules {
+    if let First::File(rules) = rules {
         let mut ignored = Vec::new();
         changes = rules
             .apply(&mut set, &mut ignored, watchable::check)

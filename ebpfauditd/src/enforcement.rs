@@ -8,6 +8,7 @@ use kern::hooks::Hook;
 use nix::errno::Errno;
 
 use crate::engine::{ebpf, kernel};
+use crate::lock_file::LockFile;
 use crate::plan::{EngineKind, Offer, Plan, plan};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
 use crate::syscall_function::Function;
@@ -44,6 +45,9 @@ pub enum ChangeError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// That the rules are locked cannot be written down, so a restart would unlock them.
+    #[error("cannot write down in the run directory that the rules are locked: {0}")]
+    Lock(#[source] std::io::Error),
     /// A path in a rule cannot be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -66,6 +70,7 @@ impl ChangeError {
             Self::Unserved { .. } => Errno::EOPNOTSUPP,
             Self::Kernel(error) => error.errno,
             Self::Watch(error) => error.errno,
+            Self::Lock(error) => error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
             Self::Ebpf(_) | Self::Function(_) | Self::Hook(_) => Errno::ENOMEM,
         }
     }
@@ -78,6 +83,7 @@ pub struct Enforcement {
     offer: Offer,
     ebpf: Option<ebpf::Engine>,
     kernel: Option<kernel::Engine>,
+    lock: LockFile,
     /// Whether tasks are born without an audit context since rules were put in force last.
     away: bool,
     /// Whether tasks run without an audit context, which they never get, although there are rules that need it: those
@@ -92,10 +98,11 @@ impl Enforcement {
         offer: Offer,
         ebpf: Option<ebpf::Engine>,
         kernel: Option<kernel::Engine>,
+        lock: LockFile,
     ) -> Self {
         let set = RuleSet::new(settings);
         let plan = plan(set.rules(), &offer);
-        Self { set, plan, offer, ebpf, kernel, away: false, late: false }
+        Self { set, plan, offer, ebpf, kernel, lock, away: false, late: false }
     }
 
     /// What is in force.
@@ -242,6 +249,9 @@ impl Enforcement {
             }
             plan = crate::plan::plan(next.rules(), &self.offer);
             result = self.load(&next, &plan);
+        }
+        if result.is_ok() && next.settings().enabled == Enabled::Locked {
+            result = self.lock.write(&next).map_err(ChangeError::Lock);
         }
         if let Err(error) = result {
             let (set, plan) = (self.set.clone(), self.plan.clone());

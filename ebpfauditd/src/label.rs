@@ -19,10 +19,15 @@ pub struct Labels {
     show_mode: bool,
 }
 
+/// Whether records name the mode of a profile at present.
+pub fn shows_mode() -> bool {
+    fs::read(SHOW_MODE).is_ok_and(|text| text.first() == Some(&b'1'))
+}
+
 impl Labels {
     /// As the kernel writes them at present.
     pub fn of_this_machine() -> Self {
-        Self { show_mode: fs::read(SHOW_MODE).is_ok_and(|text| text.first() == Some(&b'1')) }
+        Self { show_mode: shows_mode() }
     }
 
     /// Appends `name` (` subj=`, ` obj=`) and the context that the profiles make up; nothing if there are none.

@@ -3,9 +3,11 @@
 use std::io::Write as _;
 
 use audit_rules::Rule;
+use compat::audit::FeatureChange;
 use compat::record::{Event, MessageType, quote};
 
 use crate::clock;
+use crate::requester::Requester;
 use crate::ruleset::{Change, Setting};
 use crate::signal::Subject;
 
@@ -84,7 +86,7 @@ fn by_sender(op: &str, sender: Subject, result: &str) -> String {
 }
 
 /// `CONFIG_CHANGE` for a change that was made (`audit_log_config_change`, `audit_log_rule_change`).
-pub fn changed(change: &Change, who: Subject) -> Event {
+pub fn changed(change: &Change, who: &Requester) -> Event {
     match change {
         Change::Added(rule) => rule_change("add_rule", rule, who, true),
         Change::Removed(rule) => rule_change("remove_rule", rule, who, true),
@@ -93,8 +95,10 @@ pub fn changed(change: &Change, who: Subject) -> Event {
 }
 
 /// `CONFIG_CHANGE` for a rule; `done` is false for a rule that was well formed and could not be added or removed.
-pub fn rule_change(op: &str, rule: &Rule, who: Subject, done: bool) -> Event {
-    let mut body = format!("auid={} ses={} op={op}", who.auid, who.ses).into_bytes();
+pub fn rule_change(op: &str, rule: &Rule, who: &Requester, done: bool) -> Event {
+    let mut body = Vec::new();
+    who.write_session(&mut body);
+    body.extend_from_slice(format!(" op={op}").as_bytes());
     end_rule(&mut body, rule, done);
     event(MessageType::CONFIG_CHANGE, body)
 }
@@ -134,49 +138,74 @@ fn end_rule(body: &mut Vec<u8>, rule: &Rule, done: bool) {
 }
 
 /// `CONFIG_CHANGE` for a setting.
-pub fn set(setting: Setting, old: u32, new: u32, who: Subject, done: bool) -> Event {
+pub fn set(setting: Setting, old: u32, new: u32, who: &Requester, done: bool) -> Event {
     set_named(setting.name(), old, new, who, done)
 }
 
 /// `CONFIG_CHANGE` for one of the counters that can be reset, or `audit_pid`.
-pub fn set_named(name: &str, old: u32, new: u32, who: Subject, done: bool) -> Event {
-    event(
-        MessageType::CONFIG_CHANGE,
-        format!("op=set {name}={new} old={old} auid={} ses={} res={}", who.auid, who.ses, u8::from(done)),
-    )
-}
-
-/// `CONFIG_CHANGE` for a rule change that was refused because everything is locked.
-pub fn locked(op: &str, who: Subject) -> Event {
-    event(MessageType::CONFIG_CHANGE, format!("{} op={op} audit_enabled=2 res=0", requester(who)))
-}
-
-/// `CONFIG_CHANGE` for `auditctl -t` (`audit_receive_msg`, `AUDIT_TRIM`).
-pub fn trim(who: Subject, done: bool) -> Event {
-    event(MessageType::CONFIG_CHANGE, format!("{} op=trim res={}", requester(who), u8::from(done)))
-}
-
-/// `CONFIG_CHANGE` for `auditctl -q` (`AUDIT_MAKE_EQUIV`).
-pub fn make_equiv(old: &[u8], new: &[u8], who: Subject, done: bool) -> Event {
-    let mut body = format!("{} op=make_equiv old=", requester(who)).into_bytes();
-    quote::untrusted(&mut body, old);
-    body.extend_from_slice(b" new=");
-    quote::untrusted(&mut body, new);
-    body.extend_from_slice(format!(" res={}", u8::from(done)).as_bytes());
+pub fn set_named(name: &str, old: u32, new: u32, who: &Requester, done: bool) -> Event {
+    let mut body = format!("op=set {name}={new} old={old} ").into_bytes();
+    who.write_session(&mut body);
+    end(&mut body, done);
     event(MessageType::CONFIG_CHANGE, body)
 }
 
+/// `CONFIG_CHANGE` for a rule change that was refused because everything is locked.
+pub fn locked(op: &str, who: &Requester) -> Event {
+    let mut body = requester(who);
+    body.extend_from_slice(format!(" op={op} audit_enabled=2").as_bytes());
+    end(&mut body, false);
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+/// `CONFIG_CHANGE` for `auditctl -t` (`audit_receive_msg`, `AUDIT_TRIM`).
+pub fn trim(who: &Requester, done: bool) -> Event {
+    let mut body = requester(who);
+    body.extend_from_slice(b" op=trim");
+    end(&mut body, done);
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+/// `CONFIG_CHANGE` for `auditctl -q` (`AUDIT_MAKE_EQUIV`).
+pub fn make_equiv(old: &[u8], new: &[u8], who: &Requester, done: bool) -> Event {
+    let mut body = requester(who);
+    body.extend_from_slice(b" op=make_equiv old=");
+    quote::untrusted(&mut body, old);
+    body.extend_from_slice(b" new=");
+    quote::untrusted(&mut body, new);
+    end(&mut body, done);
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+/// `FEATURE_CHANGE` for one feature that was, or was not, switched or locked (`audit_log_feature_change`).
+pub fn feature(change: &FeatureChange, who: &Requester, done: bool) -> Event {
+    let mut body = Vec::new();
+    who.write_task(&mut body);
+    let FeatureChange { name, old, new, old_lock, new_lock } = change;
+    body.extend_from_slice(
+        format!(" feature={name} old={old} new={new} old_lock={old_lock} new_lock={new_lock}").as_bytes(),
+    );
+    end(&mut body, done);
+    event(MessageType::FEATURE_CHANGE, body)
+}
+
+fn end(body: &mut Vec<u8>, done: bool) {
+    body.extend_from_slice(if done { b" res=1" } else { b" res=0" });
+}
+
 /// `USER`: a message that somebody sent, unescaped, as the kernel has it (`AUDIT_USER` in `audit_receive_msg`).
-pub fn user_message(text: &[u8], who: Subject) -> Event {
-    let mut body = requester(who).into_bytes();
+pub fn user_message(text: &[u8], who: &Requester) -> Event {
+    let mut body = requester(who);
     body.extend_from_slice(b" msg='");
     body.extend_from_slice(text);
     body.push(b'\'');
     event(MessageType::USER, body)
 }
 
-fn requester(who: Subject) -> String {
-    format!("pid={} uid={} auid={} ses={}", who.pid, who.uid, who.auid, who.ses)
+fn requester(who: &Requester) -> Vec<u8> {
+    let mut body = Vec::new();
+    who.write_common(&mut body);
+    body
 }
 
 #[cfg(test)]
@@ -184,6 +213,10 @@ mod tests {
     use super::*;
 
     const WHO: Subject = Subject { pid: 7, uid: 0, auid: 1000, ses: 3 };
+
+    fn asker() -> Requester {
+        Requester { ids: WHO, context: None }
+    }
 
     fn text(event: &Event) -> (u16, String) {
         let (kind, body) = event.records().next().unwrap();
@@ -208,11 +241,20 @@ mod tests {
 
     #[test]
     fn settings_are_told_as_the_kernel_tells_them() {
-        let body = text(&set(Setting::BacklogLimit, 64, 8192, WHO, true));
+        let body = text(&set(Setting::BacklogLimit, 64, 8192, &asker(), true));
         assert_eq!(body, (1305, "op=set audit_backlog_limit=8192 old=64 auid=1000 ses=3 res=1".into()));
         assert_eq!(
-            text(&locked("add_rule", WHO)).1,
+            text(&locked("add_rule", &asker())).1,
             "pid=7 uid=0 auid=1000 ses=3 op=add_rule audit_enabled=2 res=0"
+        );
+        let labelled = Requester { context: Some(b"unconfined".to_vec()), ..asker() };
+        assert_eq!(
+            text(&set_named("lost", 5, 0, &labelled, true)).1,
+            "op=set lost=0 old=5 auid=1000 ses=3 subj=unconfined res=1"
+        );
+        assert_eq!(
+            text(&make_equiv(b"/a", b"/b", &labelled, true)).1,
+            r#"pid=7 uid=0 auid=1000 ses=3 subj=unconfined op=make_equiv old="/a" new="/b" res=1"#
         );
     }
 

@@ -115,6 +115,11 @@ impl RuleSet {
         Self { rules: Vec::new(), settings }
     }
 
+    /// A set with these rules, whether locked or not.
+    pub fn with_rules(settings: Settings, rules: Vec<Rule>) -> Self {
+        Self { rules, settings }
+    }
+
     /// The rules in the order of matching: within one list, the first that matches decides.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
@@ -177,7 +182,9 @@ impl RuleSet {
         };
         let (removed, kept) = std::mem::take(&mut self.rules).into_iter().partition(named);
         self.rules = kept;
-        let removed: Vec<Rule> = removed;
+        let mut removed: Vec<Rule> = removed;
+        // auditctl deletes what it has listed, so in this order it is told.
+        removed.sort_by_key(|rule| List::ALL.into_iter().position(|list| list == rule.list()));
         Ok(removed.into_iter().map(Change::Removed).collect())
     }
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use audit_rules::{Field, Rule};
-use compat::audit::{Part, Status, StatusField};
+use compat::audit::{Features, Part, Status, StatusField, kind};
 use compat::host::SystemHost;
 use compat::record::{Event, MessageType};
 use nix::errno::Errno;
@@ -15,10 +15,12 @@ use crate::authority::{kernel_request, values};
 use crate::enforcement::{ChangeError, Enforcement};
 use crate::engine::ebpf::Counters;
 use crate::engine::kernel;
+use crate::failure;
 use crate::listing;
 use crate::options::Options;
 use crate::own_record;
 use crate::recorder::{Command, Handle, RecorderError};
+use crate::requester::Requester;
 use crate::rules_file::{self, Rules, RulesError};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting};
 use crate::settings::Settings;
@@ -61,7 +63,7 @@ impl Service {
     /// Puts a first set in force, and says so in the log.
     pub fn begin(&mut self, set: RuleSet, changes: &[Change]) -> Result<(), ChangeError> {
         self.enforcement.replace(set)?;
-        self.tell(changes, self.us, self.enforcement.set().settings().enabled != Enabled::Off);
+        self.tell(changes, &Requester::ourselves(), self.is_enabled());
         Ok(())
     }
 
@@ -72,16 +74,17 @@ impl Service {
         }
     }
 
-    /// Writes a `CONFIG_CHANGE`, unless a rule of the exclude list drops it.
-    fn write_change(&self, event: Event, who: Subject) {
-        if !self.enforcement.set().excludes(MessageType::CONFIG_CHANGE, who) {
+    /// Writes a `CONFIG_CHANGE` or `FEATURE_CHANGE`, unless a rule of the exclude list drops it.
+    pub(crate) fn write_change(&self, event: Event, who: &Requester) {
+        let kind = event.records().next().map_or(MessageType::CONFIG_CHANGE, |(kind, _)| kind);
+        if !self.enforcement.set().excludes(kind, who.ids) {
             self.write(event);
         }
     }
 
     /// Records of changes that were made. The kernel makes none for rules while auditing is off, and none for a setting if
     /// it was off before.
-    fn tell(&self, changes: &[Change], who: Subject, was_enabled: bool) {
+    fn tell(&self, changes: &[Change], who: &Requester, was_enabled: bool) {
         let is_enabled = self.enforcement.set().settings().enabled != Enabled::Off;
         for change in changes {
             let said = match change {
@@ -94,18 +97,18 @@ impl Service {
         }
     }
 
-    fn is_enabled(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.enforcement.set().settings().enabled != Enabled::Off
     }
 
-    fn is_locked(&self) -> bool {
+    pub(crate) fn is_locked(&self) -> bool {
         self.enforcement.set().settings().enabled == Enabled::Locked
     }
 
     /// Makes a change for somebody, all of it or nothing.
     pub(crate) fn change(
         &mut self,
-        who: Subject,
+        who: &Requester,
         edit: impl FnOnce(&mut RuleSet) -> Result<Vec<Change>, Errno>,
     ) -> Result<(), Errno> {
         let was_enabled = self.is_enabled();
@@ -124,7 +127,7 @@ impl Service {
     }
 
     /// `AUDIT_ADD_RULE`.
-    pub fn add_rule(&mut self, who: Subject, rule: &Rule, prepend: bool) -> Result<(), Errno> {
+    pub fn add_rule(&mut self, who: &Requester, rule: &Rule, prepend: bool) -> Result<(), Errno> {
         if self.is_locked() {
             self.write_change(own_record::locked("add_rule", who), who);
             return Err(Errno::EPERM);
@@ -138,7 +141,7 @@ impl Service {
     }
 
     /// `AUDIT_DEL_RULE`.
-    pub fn delete_rule(&mut self, who: Subject, rule: &Rule) -> Result<(), Errno> {
+    pub fn delete_rule(&mut self, who: &Requester, rule: &Rule) -> Result<(), Errno> {
         if self.is_locked() {
             self.write_change(own_record::locked("remove_rule", who), who);
             return Err(Errno::EPERM);
@@ -170,9 +173,10 @@ impl Service {
     }
 
     /// `AUDIT_SET`: every value that the mask names, or none. Gives the old value for the two counters that can be reset.
-    pub fn set(&mut self, who: Subject, wanted: &Status) -> Result<u32, Errno> {
+    pub fn set(&mut self, who: &Requester, wanted: &Status) -> Result<u32, Errno> {
         if wanted.sets(StatusField::Pid) {
             // We are the daemon; nobody can take our place by asking us.
+            self.write_change(own_record::set_named("audit_pid", self.us.pid, wanted.pid, who, false), who);
             return Err(if wanted.pid == 0 { Errno::EACCES } else { Errno::EEXIST });
         }
         if wanted.mask == StatusField::Lost.bit() {
@@ -203,14 +207,41 @@ impl Service {
         self.enforcement.kernel().map_or(Ok(0), kernel::Engine::reset_wait_time)
     }
 
-    /// Has the kernel do what only it can, for `who`.
-    pub(crate) fn ask_kernel(&mut self, who: Subject, kind: u16, payload: &[u8]) -> Result<Vec<Part>, Errno> {
+    /// `-D`, `-D -k`: all rules, or those whose key contains the text.
+    pub fn delete_all(&mut self, who: &Requester, key: Option<&[u8]>) -> Result<(), Errno> {
+        let result = self.change(who, |set| set.delete_all(key));
+        // auditctl deletes rule by rule, so with the original the first one is refused and recorded.
+        if result == Err(Errno::EPERM) && !self.enforcement.set().rules().is_empty() {
+            self.write_change(own_record::locked("remove_rule", who), who);
+        }
+        result
+    }
+
+    /// Has the kernel do what only it can, for `who`. What is locked is refused without a record, as by the kernel.
+    pub(crate) fn ask_kernel(
+        &mut self,
+        who: &Requester,
+        kind: u16,
+        payload: &[u8],
+    ) -> Result<Vec<Part>, Errno> {
+        if self.is_locked() && matches!(kind, kind::TRIM | kind::MAKE_EQUIV) {
+            return Err(Errno::EPERM);
+        }
+        let is_enabled = self.is_enabled();
         let kernel = self.enforcement.kernel().ok_or(Errno::EOPNOTSUPP)?;
+        // The kernel tells of a change of features in our name, which is hidden.
+        let changes = match Features::decode(payload).filter(|_| kind == kind::SET_FEATURE) {
+            Some(wanted) => kernel.features().map(|present| wanted.changes(&present)).unwrap_or_default(),
+            None => Vec::new(),
+        };
         let result = kernel.request(kind, payload);
-        if let Some(event) = kernel_request(kind, payload, who, result.is_ok())
-            && self.is_enabled()
-        {
-            self.write_change(event, who);
+        if is_enabled {
+            for change in changes {
+                self.write_change(own_record::feature(&change, who, !change.is_refused()), who);
+            }
+            if let Some(event) = kernel_request(kind, payload, who, result.is_ok()) {
+                self.write_change(event, who);
+            }
         }
         match result {
             Ok(answer) => Ok(answer.parts),
@@ -219,8 +250,8 @@ impl Service {
     }
 
     /// A message from user space, as the kernel would record it; nothing while auditing is off.
-    pub(crate) fn user_message(&mut self, who: Subject, text: &[u8]) {
-        if self.is_enabled() && !self.enforcement.set().excludes(MessageType::USER, who) {
+    pub(crate) fn user_message(&mut self, who: &Requester, text: &[u8]) {
+        if self.is_enabled() && !self.enforcement.set().excludes(MessageType::USER, who.ids) {
             self.write(own_record::user_message(text, who));
         }
     }
@@ -309,15 +340,15 @@ impl Service {
             } else {
                 own_record::program_lost(&rule, path, auid, ses)
             };
-            self.write_change(event, self.us);
+            self.write_change(event, &Requester::ourselves());
         }
     }
 
     fn say_losses(&mut self) {
         let lost = self.lost();
         if let Some(news) = self.notice.news(&lost) {
-            log::warn!("events were lost: {news}");
             self.write(own_record::lost(&news, self.us));
+            failure::lost(&news, self.lost_total(), self.enforcement.set().settings());
         }
     }
 
@@ -389,7 +420,7 @@ impl Service {
         if let Some((set, changes)) = replaced {
             let was_enabled = self.is_enabled();
             self.enforcement.replace(set).map_err(|error| error.to_string())?;
-            self.tell(&changes, sender, was_enabled);
+            self.tell(&changes, &Requester::new(sender), was_enabled);
         }
         let formatter = Box::new(settings.formatter());
         self.settings = settings;

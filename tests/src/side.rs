@@ -139,9 +139,7 @@ impl<'a> Daemon<'a> {
     }
 
     fn text_of(&self, kind: u16) -> Result<String> {
-        let path = socket_path(&self.path("run"));
-        let mut socket = ControlSocket::connect(&path).with_context(|| path.display().to_string())?;
-        let text = socket.text(kind).with_context(|| format!("asking for text {kind:#x}"))?;
+        let text = self.control()?.text(kind).with_context(|| format!("asking for text {kind:#x}"))?;
         String::from_utf8(text).context("the answer is not UTF-8")
     }
 
@@ -197,12 +195,8 @@ impl<'a> Daemon<'a> {
 
     /// Our daemon loads its rules itself: waits until it lists as many. Before it answers, auditctl would list the kernel's.
     fn await_rules(&self, count: usize) -> Result<()> {
+        self.await_answer()?;
         let end = Instant::now() + LIMIT;
-        let socket = socket_path(&self.path("run"));
-        while ControlSocket::connect(&socket).is_err() {
-            ensure!(Instant::now() < end, "the daemon does not answer; it said: {}", self.said());
-            std::thread::sleep(Duration::from_millis(5));
-        }
         loop {
             let listed = self.auditctl(&["-l"])?;
             let rules = listed.stdout.lines().filter(|line| line.starts_with('-')).count();
@@ -218,9 +212,36 @@ impl<'a> Daemon<'a> {
         }
     }
 
+    /// Waits until our daemon answers on its control socket.
+    fn await_answer(&self) -> Result<()> {
+        let end = Instant::now() + LIMIT;
+        while self.control().is_err() {
+            ensure!(Instant::now() < end, "the daemon does not answer; it said: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// A connection to our daemon.
+    pub fn control(&self) -> Result<ControlSocket> {
+        let path = socket_path(&self.path("run"));
+        ControlSocket::connect(&path).with_context(|| path.display().to_string())
+    }
+
     /// What the daemon wrote to its standard output and error.
     pub fn said(&self) -> String {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
+    }
+
+    /// Ends our daemon with this signal and starts another in its directories; what that said begins anew.
+    pub fn restart(&mut self, signal: Signal) -> Result<()> {
+        let mut child = self.child.take().context("the daemon is not running")?;
+        kill(Pid::from_raw(child.id().try_into().context("a process id")?), signal)?;
+        wait(&mut child, LIMIT).context("ending the daemon")?;
+        let mut command = self.command(&[])?;
+        let errors = fs::File::create(self.path("stderr"))?;
+        self.child = Some(command.stdin(Stdio::null()).stdout(errors.try_clone()?).stderr(errors).spawn()?);
+        self.await_answer()
     }
 
     /// Ends the daemon with SIGTERM, puts the kernel back, and returns the whole log.

@@ -9,7 +9,7 @@ mod status;
 
 use std::io;
 
-pub use feature::Features;
+pub use feature::{FeatureChange, Features};
 pub use status::{Status, StatusField};
 
 /// One message of an answer.

@@ -20,7 +20,7 @@ use std::io;
 use std::path::Path;
 
 use audit_rules::{Action, Condition, Draft, Field, List, Op, Rule, SyscallSet, Value};
-use compat::audit::{Answer, Audit, Status, StatusField};
+use compat::audit::{Answer, Audit, Features, Status, StatusField};
 use compat::netlink::AuditSocket;
 use nix::errno::Errno;
 
@@ -240,6 +240,11 @@ impl<A: Audit> Engine<A> {
     /// Sets one of the kernel's own settings.
     pub fn set(&mut self, setting: Setting, value: u32) -> io::Result<()> {
         self.kernel.set(field(setting), value).map(drop)
+    }
+
+    /// The kernel's features.
+    pub fn features(&mut self) -> io::Result<Features> {
+        self.kernel.features()
     }
 
     /// Passes on a request that changes neither rules nor settings.

@@ -3,18 +3,15 @@
 //! It is kept in a file of the run directory too: a daemon that was killed could not put anything back, so the next one
 //! does it for both.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use compat::record::quote;
-use nix::libc::O_NOFOLLOW;
+
+use crate::boot_file::BootFile;
 
 /// Name of the file in the run directory.
 const NAME: &str = "kernel-audit-before";
-/// Changes at every boot. A file of an earlier boot tells nothing about this kernel.
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Begins the lines of the rules that are in the kernel because of us.
 const OURS: char = '+';
 
@@ -45,13 +42,13 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    fn from_text(text: &str, boot: &str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         let is_ours = |line: &&str| line.starts_with(OURS);
         let before: Vec<&str> = text.lines().filter(|line| !is_ours(line)).collect();
         // A line that was torn when the daemon was killed names a rule that was not loaded yet.
         let ours =
             text.lines().filter(is_ours).filter_map(|line| quote::unhex(&line.as_bytes()[1..])).collect();
-        Some(Self { before: Before::from_lines(before.into_iter(), boot)?, ours })
+        Some(Self { before: Before::from_lines(before.into_iter())?, ours })
     }
 }
 
@@ -65,15 +62,10 @@ fn ours_to_text<'a>(text: &mut Vec<u8>, rules: impl IntoIterator<Item = &'a [u8]
 }
 
 impl Before {
-    fn to_text(&self, boot: &str) -> Vec<u8> {
+    fn to_text(&self) -> Vec<u8> {
         let mut text = format!(
-            "{}\n{} {} {} {} {}\n",
-            boot.trim(),
-            self.enabled,
-            self.failure,
-            self.rate_limit,
-            self.backlog_limit,
-            self.backlog_wait_time
+            "{} {} {} {} {}\n",
+            self.enabled, self.failure, self.rate_limit, self.backlog_limit, self.backlog_wait_time
         )
         .into_bytes();
         for rule in &self.rules {
@@ -83,10 +75,7 @@ impl Before {
         text
     }
 
-    fn from_lines<'a>(mut lines: impl Iterator<Item = &'a str>, boot: &str) -> Option<Self> {
-        if lines.next()? != boot.trim() {
-            return None;
-        }
+    fn from_lines<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<Self> {
         let numbers: Vec<u32> = lines.next()?.split(' ').map(|n| n.parse().ok()).collect::<Option<_>>()?;
         let [enabled, failure, rate_limit, backlog_limit, backlog_wait_time] = numbers[..] else {
             return None;
@@ -98,17 +87,17 @@ impl Before {
 
 /// The file in the run directory.
 #[derive(Clone, Debug)]
-pub struct BeforeFile(PathBuf);
+pub struct BeforeFile(BootFile);
 
 impl BeforeFile {
     /// The file of this run directory.
     pub fn in_directory(run_dir: &Path) -> Self {
-        Self(run_dir.join(NAME))
+        Self(BootFile::new(run_dir, NAME))
     }
 
     /// What a daemon that did not end properly left there in this boot.
     pub(super) fn read(&self) -> Option<Remembered> {
-        Remembered::from_text(&fs::read_to_string(&self.0).ok()?, &fs::read_to_string(BOOT_ID).ok()?)
+        Remembered::from_text(&self.0.read()?)
     }
 
     /// Writes the file, whole or not at all: what was found, and the rules that are ours.
@@ -117,34 +106,21 @@ impl BeforeFile {
         before: &Before,
         ours: impl IntoIterator<Item = &'a [u8]>,
     ) -> io::Result<()> {
-        let boot = fs::read_to_string(BOOT_ID)?;
-        let new = self.0.with_extension("new");
-        // One that was left half written goes; one that comes back at once is not ours and is not written through.
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        let mut text = before.to_text(&boot);
+        let mut text = before.to_text();
         ours_to_text(&mut text, ours);
-        file.write_all(&text)?;
-        fs::rename(&new, &self.0)
+        self.0.write(&text)
     }
 
     /// Adds to the rules that are ours.
     pub(super) fn append<'a>(&self, ours: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
         let mut text = Vec::new();
         ours_to_text(&mut text, ours);
-        OpenOptions::new().append(true).custom_flags(O_NOFOLLOW).open(&self.0)?.write_all(&text)
+        self.0.append(&text)
     }
 
     /// Removes the file: everything is put back.
     pub fn remove(&self) {
-        if let Err(error) = fs::remove_file(&self.0)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            log::warn!("cannot remove {}: {error}", self.0.display());
-        }
+        self.0.remove();
     }
 }
 
@@ -168,21 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_again_in_the_same_boot_only() {
-        let mut text = example().to_text("boot-a\n");
+    fn what_is_kept_is_found_again() {
+        let mut text = example().to_text();
         ours_to_text(&mut text, ours());
         let text = String::from_utf8(text).unwrap();
         let remembered = |ours: &[&[u8]]| Remembered {
             before: example(),
             ours: ours.iter().map(|rule| rule.to_vec()).collect(),
         };
-        assert_eq!(Remembered::from_text(&text, "boot-a"), Some(remembered(&ours())));
-        assert_eq!(Remembered::from_text(&text, "boot-b"), None);
-        assert_eq!(Remembered::from_text("boot-a\n1 2 3\n", "boot-a"), None);
+        assert_eq!(Remembered::from_text(&text), Some(remembered(&ours())));
+        assert_eq!(Remembered::from_text("1 2 3\n"), None);
         // A torn line costs only itself, and only among ours.
-        assert_eq!(Remembered::from_text(&text[..text.len() - 2], "boot-a"), Some(remembered(&ours()[..1])));
+        assert_eq!(Remembered::from_text(&text[..text.len() - 2]), Some(remembered(&ours()[..1])));
         let rules = text.find(OURS).unwrap();
-        assert_eq!(Remembered::from_text(&text[..rules - 2], "boot-a"), None);
+        assert_eq!(Remembered::from_text(&text[..rules - 2]), None);
     }
 
     #[test]
@@ -197,18 +172,6 @@ mod tests {
         file.remove();
         assert_eq!(file.read(), None);
         file.remove();
-    }
-
-    #[test]
-    fn a_link_in_place_of_the_new_file_is_not_written_through() {
-        let directory = tempfile::tempdir().unwrap();
-        let precious = directory.path().join("precious");
-        fs::write(&precious, "as it was").unwrap();
-        std::os::unix::fs::symlink(&precious, directory.path().join(NAME).with_extension("new")).unwrap();
-        let file = BeforeFile::in_directory(directory.path());
-        file.write(&example(), ours()).unwrap();
-        assert_eq!(fs::read_to_string(&precious).unwrap(), "as it was");
-        assert_eq!(file.read().unwrap().before, example());
     }
 
     /// systemd removes the run directory of a service that ends, also of one that was killed and is started again.
