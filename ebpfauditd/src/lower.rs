@@ -324,3 +324,6 @@ pub fn lower(
 pub const fn is_excluded(excluded: u32, record: Record) -> bool {
     excluded & (1 << record as u32) != 0
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,4 +234,4 @@ fn task(rule: &Rule, offer: &Offer) -> Assignment {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,8 +3,11 @@
 use audit_rules::{Command, NoHost, parse_words};
 
 use super::*;
+use crate::syscall_function::{Declaration, Functions, Kernel, Prototype, symbols};
+use std::collections::HashMap;
 
-fn rules(lines: &[&str]) -> Vec<Rule> {
+/// Rules from lines as `auditctl` takes them.
+pub(crate) fn rules(lines: &[&str]) -> Vec<Rule> {
     let mut rules = Vec::new();
     for line in lines {
         let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
@@ -28,11 +31,23 @@ fn offer() -> Offer {
     }
 }
 
+/// The same with trampolines and every function that a program may want to hang on.
+pub(crate) fn offer_with_trampolines() -> Offer {
+    let declared = symbols(&ARCHES).zip(1..).map(|(name, id)| {
+        let prototype = Prototype::Registers;
+        (name, Declaration { id, prototype })
+    });
+    let kernel = Kernel { declared: declared.collect(), addresses: HashMap::new() };
+    let hooks = kern::hooks::HOOKS.iter().map(|info| info.hook).collect();
+    let trampoline = Trampoline { functions: Functions::new(&kernel), hooks };
+    Offer { trampoline: Ok(trampoline), modules: true, ..offer() }
+}
+
 fn engines(lines: &[&str], offer: &Offer) -> Vec<EngineKind> {
     plan(&rules(lines), offer).assignments().iter().map(|assignment| assignment.engine).collect()
 }
 
-use EngineKind::{KernelAudit, Refused, Tracepoint};
+use EngineKind::{KernelAudit, Refused, Tracepoint, Trampoline as ByTrampoline};
 
 #[test]
 fn exec_goes_to_tracepoints_and_a_watch_to_the_kernel() {
@@ -94,4 +109,36 @@ fn whole_tasks_go_to_the_kernel() {
 fn hooks_are_those_of_the_named_syscalls_only() {
     let plan = plan(&rules(&["-a always,exit -F arch=b64 -S kill -S setuid -k k"]), &offer());
     assert_eq!(plan.assignments()[0].hooks, [Hook::SyscallExit, Hook::SignalGenerate]);
+}
+
+#[test]
+fn with_trampolines_watches_and_failures_need_no_kernel_audit() {
+    let lines = [
+        "-w /etc/passwd -p wa -k p",
+        "-a always,exit -F arch=b64 -S openat -F exit=-EACCES -k d",
+        "-a always,exit -F arch=b64 -S mount -k m",
+        "-a always,exit -F arch=b32 -S openat -k o",
+    ];
+    assert_eq!(engines(&lines, &offer_with_trampolines()), [ByTrampoline; 4]);
+    // nothing hangs on every syscall, and each call that is named has its stub
+    let plan = plan(&rules(&lines[2..]), &offer_with_trampolines());
+    assert!(!plan.judges_everywhere());
+    let stubs: Vec<&str> = plan.stubs().iter().map(|stub| &*stub.function.name).collect();
+    assert_eq!(stubs, ["__ia32_compat_sys_openat", "__x64_sys_mount"]);
+}
+
+#[test]
+fn what_a_trampoline_cannot_hang_on_is_served_otherwise() {
+    let lines = ["-a always,exit -F arch=b64 -S rename -k r", "-a always,exit -F arch=b64 -S chdir -k c"];
+    let mut offer = offer_with_trampolines();
+    assert!(offer.refuse_hook(Hook::Rename) && !offer.refuse_hook(Hook::Rename));
+    assert_eq!(engines(&lines, &offer), [KernelAudit, ByTrampoline]);
+    // a stub that is refused: every exit is looked at instead
+    let plain = rules(&["-a always,exit -F arch=b64 -S setuid -k s"]);
+    let before = plan(&plain, &offer);
+    let stub = before.stubs().iter().next().cloned().unwrap();
+    assert!(offer.refuse(&stub.function));
+    let after = plan(&plain, &offer);
+    assert!(after.judges_everywhere() && after.stubs().is_empty());
+    assert_eq!(after.assignments()[0].engine, ByTrampoline);
 }
