@@ -89,7 +89,10 @@ pub fn replay<'a>(
                 let magic = lookup.inode().map_or(directory.magic, |inode| inode.magic);
                 if !is_hidden(magic) {
                     let kind = if op == LookupOp::Delete { NameType::Delete } else { NameType::Create };
-                    list.child(lookup, directory, kind);
+                    if lookup.facts.flags & abi::LOOKUP_AGAIN != 0 {
+                        list.child(lookup.text, directory, kind, None);
+                    }
+                    list.child(lookup.text, directory, kind, lookup.inode().copied());
                 }
             }
             LookupOp::Directory => {}
@@ -174,8 +177,7 @@ impl<'a> List<'a> {
     }
 
     /// `__audit_inode_child`
-    fn child(&mut self, lookup: Lookup<'a>, directory: abi::Inode, kind: NameType) {
-        let name = lookup.text;
+    fn child(&mut self, name: &[u8], directory: abi::Inode, kind: NameType, inode: Option<abi::Inode>) {
         let (parent, child) = if self.algorithm.one_pass {
             self.find_at_once(name, &directory, kind)
         } else {
@@ -191,7 +193,7 @@ impl<'a> List<'a> {
             let name = parent.and_then(|parent| self.entries[parent].name);
             self.add(name, kind)
         });
-        self.entries[child].inode = lookup.inode().copied();
+        self.entries[child].inode = inode;
     }
 
     /// The first entry of `kind`, or of none yet, that has a name and is `wanted`; it is of `kind` from now on.

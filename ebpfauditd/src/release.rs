@@ -13,9 +13,35 @@ impl Release {
 
     /// That of the running kernel.
     pub fn running() -> Self {
-        let uname = nix::sys::utsname::uname();
-        Self::parse(&uname.map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default())
+        Self::parse(&uname())
     }
+}
+
+/// A release and the number of its stable update, which carries fixes back from later releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update(pub Release, pub u32);
+
+impl Update {
+    /// From the text of `uname -r`; an update that is not told is the first.
+    pub fn parse(text: &str) -> Self {
+        let number = text.split(|c: char| !c.is_ascii_digit()).nth(2).and_then(|part| part.parse().ok());
+        Self(Release::parse(text), number.unwrap_or(0))
+    }
+
+    /// That of the running kernel.
+    pub fn running() -> Self {
+        Self::parse(&uname())
+    }
+
+    /// Whether it has what came with `first`, an update of the same release.
+    pub fn carries(self, first: Self) -> bool {
+        self.0 == first.0 && self.1 >= first.1
+    }
+}
+
+fn uname() -> String {
+    let uname = nix::sys::utsname::uname();
+    uname.map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -29,5 +55,14 @@ mod tests {
         assert_eq!(Release::parse("7"), Release(7, 0));
         assert!(Release::parse("5.10.0-46-cloud-amd64") < Release(5, 18));
         assert!(Release::parse("") > Release(7, 2));
+    }
+
+    #[test]
+    fn updates_are_compared_within_their_release() {
+        let debian = Update::parse("6.12.117+deb12-cloud-amd64");
+        assert_eq!(debian, Update(Release(6, 12), 117));
+        assert!(debian.carries(Update(Release(6, 12), 43)));
+        assert!(!debian.carries(Update(Release(6, 12), 118)) && !debian.carries(Update(Release(6, 1), 43)));
+        assert_eq!(Update::parse("7"), Update(Release(7, 0), 0));
     }
 }

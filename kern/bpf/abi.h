@@ -255,9 +255,12 @@ enum ea_lookup_op {
 #define EA_LOOKUP_CUT    8 /* the text did not fit */
 /* Begins with its getname: a struct filename that was given back may come again at its address. */
 #define EA_LOOKUP_NEW 16
+/* Of a child: told twice, first without an inode. */
+#define EA_LOOKUP_AGAIN 32
 /* all that go to user space */
 #define EA_LOOKUP_FLAGS                                                                            \
-	(EA_LOOKUP_INODE | EA_LOOKUP_NOEVAL | EA_LOOKUP_HIDDEN | EA_LOOKUP_CUT | EA_LOOKUP_NEW)
+	(EA_LOOKUP_INODE | EA_LOOKUP_NOEVAL | EA_LOOKUP_HIDDEN | EA_LOOKUP_CUT | EA_LOOKUP_NEW |   \
+	 EA_LOOKUP_AGAIN)
 
 struct ea_lookup {
 	u64 name;    /* address of the struct filename: which getname it was; 0: none */

@@ -334,6 +334,10 @@ struct unix_sock {
 #define ENOTSOCK              88
 #define E2BIG                 7
 #define EPERM                 1
+#define ENOENT                2
+#define EFAULT                14
+#define EMFILE                24
+#define ENAMETOOLONG          36
 #define EACCES                13
 #define EINVAL                22
 #define ESRCH                 3

@@ -431,7 +431,7 @@ static __always_inline void journal__directory(struct ea_journal *journal, u64 i
 
 /*
  * audit_inode_child. A child that is made is told of twice, before (no inode) and after; the second
- * takes the slot of the first, if nothing else was done in between.
+ * takes the slot of the first, if nothing else was done in between, and leaves a mark.
  */
 __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 {
@@ -454,6 +454,8 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 		if (slot->op != op || slot->dentry != dentry || slot->dir_ino != dir.ino ||
 		    slot->dir_dev != dir.dev)
 			slot = NULL;
+		else
+			slot->flags |= EA_LOOKUP_AGAIN;
 	}
 	if (!slot) {
 		journal__directory(journal, dir_inode, &dir);
@@ -566,6 +568,35 @@ __noinline int journal__emit_slot(u32 which, u32 at)
 	}
 	emit__end(frame, sizeof(*to) + (len & (EA_PATH_MAX - 1)));
 	return 0;
+}
+
+/*
+ * A name that was taken over and never looked up, because the syscall was refused in between. The
+ * kernel acted on nothing, so the name is what the caller's memory says now.
+ */
+__noinline int journal__emit_taken(u32 which, u64 name)
+{
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_lookup *to;
+	long length;
+	u8 *bytes;
+
+	if (!frame)
+		return 0;
+	bytes = emit__begin(frame, EA_ITEM_LOOKUP, 0, sizeof(*to) + EA_PATH_MAX);
+	if (!bytes)
+		return 0;
+	length = bpf_probe_read_user_str(bytes + sizeof(*to), EA_PATH_MAX, (void *)name);
+	if (length <= 0) {
+		emit__unread();
+		return 0;
+	}
+	to = (struct ea_lookup *)bytes;
+	__builtin_memset(to, 0, sizeof(*to));
+	to->name = name;
+	to->op = EA_LOOKUP_GETNAME;
+	emit__end(frame, sizeof(*to) + (((u32)length - 1) & (EA_PATH_MAX - 1)));
+	return 1;
 }
 
 /* All slots. 1: there were names, so that CWD belongs to the event. */

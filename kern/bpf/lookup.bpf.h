@@ -86,6 +86,33 @@ int ea_getname_kernel(u64 *ctx)
 	return walk__is_error(args[1]) ? 0 : journal__new_name(args[1]);
 }
 
+/*
+ * struct filename *getname_flags(const char *, int flags), and getname(const char *), which does
+ * not come through it in older kernels: for syscalls that look at their other arguments after it.
+ */
+SEC("fexit/getname_flags")
+int ea_getname_flags(u64 *ctx)
+{
+	u64 name = 0;
+
+	if (!walk__wanted())
+		return 0;
+	if (bpf_get_func_ret(ctx, &name) || walk__is_error(name))
+		return 0;
+	return journal__name(name);
+}
+
+SEC("fexit/getname")
+int ea_getname(u64 *ctx)
+{
+	u64 args[2];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 2, ctx);
+	return walk__is_error(args[1]) ? 0 : journal__name(args[1]);
+}
+
 /* void set_fs_pwd(struct fs_struct *, const struct path *) */
 SEC("fentry/set_fs_pwd")
 int ea_set_fs_pwd(u64 *ctx)

@@ -25,4 +25,41 @@ int ea_find_module(u64 *ctx)
 	return 0;
 }
 
+/* Set before load: the kernel tells audit of a load that fails before it looks for the module. */
+const volatile u32 ea_module_early SEC(".rodata.module") = 0;
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct load_info {
+	const char *name;
+};
+
+#pragma clang attribute pop
+
+/*
+ * int load_module(struct load_info *, const char *arguments, int flags): it failed before it had
+ * the module's name, for which the record has a question mark. If it had the name, the copy of the
+ * module that holds it is gone by now.
+ */
+SEC("fexit/load_module")
+int ea_load_module(u64 *ctx)
+{
+	struct ea_special *special;
+	u64 args[4], name = 0;
+
+	if (!ea_module_early)
+		return 0;
+	special = special__of(EA_FAMILY_INIT_MODULE);
+	if (!special || special->type)
+		return 0;
+	bpf_probe_read_kernel(args, sizeof(args), ctx);
+	READ(name, (struct load_info *)args[0], name);
+	if ((s32)args[3] >= 0 || name)
+		return 0;
+	special->bytes[0] = '?';
+	special->len = 1;
+	special->type = EA_ITEM_MODULE;
+	return 0;
+}
+
 #endif

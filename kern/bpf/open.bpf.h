@@ -276,6 +276,8 @@ __noinline int open__created(u64 walk, u64 name, u64 file)
 		READ(inode, (struct dentry *)dentry, d_inode);
 		if (!note || note->told_dir != parent)
 			journal__inode(name, parent, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+		/* by the filesystem's open, and for those that watch the directory */
+		journal__child(dir, dentry, EA_LOOKUP_CREATE, 0);
 		return journal__child(dir, dentry, EA_LOOKUP_CREATE, inode);
 	}
 	if (walk__last_type(walk) == LAST_NORM)
@@ -340,7 +342,8 @@ static __always_inline int open__refused(u64 walk, u64 name, u64 inode, s32 erro
 		return 0;
 	child = note->create_child;
 	READ(made, (struct dentry *)child, d_inode);
-	return journal__child(inode, child, EA_LOOKUP_CREATE, made);
+	journal__child(inode, child, EA_LOOKUP_CREATE, 0);
+	return made ? journal__child(inode, child, EA_LOOKUP_CREATE, made) : 0;
 }
 
 /*

@@ -341,6 +341,40 @@ static __always_inline struct ea_journal *syscall__journal(struct ea_event *head
 	return journal;
 }
 
+/* The name that the syscall took over, if it was refused before it looked it up; else 0. */
+static __always_inline u64 syscall__taken(struct ea_event *head)
+{
+	s64 error = head->exit;
+
+	switch (head->family) {
+	case EA_FAMILY_EXEC:
+	case EA_FAMILY_EXECVEAT:
+		/* it begins with the name: other errors come after */
+		if (head->success || error == -EFAULT || error == -ENOENT || error == -ENAMETOOLONG)
+			return 0;
+		return head->family == EA_FAMILY_EXEC ? head->args[0] : head->args[1];
+	case EA_FAMILY_OPEN:
+		return error == -EMFILE ? head->args[0] : 0;
+	case EA_FAMILY_OPENAT:
+	case EA_FAMILY_OPENAT2:
+		return error == -EMFILE ? head->args[1] : 0;
+	default:
+		return 0;
+	}
+}
+
+/* What was done with names. 1: there were some. */
+static __always_inline int syscall__emit_journal(u32 which, struct ea_frame *frame,
+						 struct ea_journal *journal)
+{
+	u64 taken;
+
+	if (journal)
+		return journal__emit(which, journal);
+	taken = syscall__taken(&frame->head);
+	return taken ? journal__emit_taken(which, taken) : 0;
+}
+
 static __always_inline int syscall__record(u32 which, struct pt_regs *regs, struct ea_entry *entry,
 					   u32 arch_index, u32 generation, s64 value)
 {
@@ -445,7 +479,7 @@ judge:
 	if (denied__may_be(head->exit))
 		denied__emit(which, head->arch == AUDIT_ARCH_I386);
 	if (frame->journal)
-		names = journal && journal__emit(which, journal);
+		names = syscall__emit_journal(which, frame, journal);
 	if (names)
 		path__emit(which, EA_ITEM_CWD);
 	counters = maps__counters();

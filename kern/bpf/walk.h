@@ -97,16 +97,14 @@ struct super_block___walk {
 #define LAST_NORM 0
 #define LAST_ROOT 1
 
-#define ENOENT       2
-#define ECHILD       10
-#define EAGAIN       11
-#define EEXIST       17
-#define EXDEV        18
-#define ENOTDIR      20
-#define EISDIR       21
-#define ENAMETOOLONG 36
-#define EOVERFLOW    75
-#define ESTALE       116
+#define ECHILD    10
+#define EAGAIN    11
+#define EEXIST    17
+#define EXDEV     18
+#define ENOTDIR   20
+#define EISDIR    21
+#define EOVERFLOW 75
+#define ESTALE    116
 
 /* How many names of an inode are looked through for the one that was walked. */
 #define EA_ALIASES 16

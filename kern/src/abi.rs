@@ -94,6 +94,8 @@ pub const LOOKUP_HIDDEN: u16 = 4;
 pub const LOOKUP_CUT: u16 = 8;
 /// `EA_LOOKUP_NEW`
 pub const LOOKUP_NEW: u16 = 16;
+/// `EA_LOOKUP_AGAIN`
+pub const LOOKUP_AGAIN: u16 = 32;
 /// `EA_ANOMALY_LINK`
 pub const ANOMALY_LINK: u16 = 1;
 /// `EA_ANOMALY_CREAT`

@@ -71,6 +71,8 @@ pub enum Fact {
     Ipc,
     /// What a message queue was asked for.
     Queue,
+    /// A name that is taken over, whether a path walk looks it up or not.
+    Getname,
     /// A name that is taken over, but not by a path walk: of a message queue, of a filesystem's type.
     Taken,
     /// The file of a message queue.
@@ -111,6 +113,7 @@ impl Fact {
             Self::Fork => "children",
             Self::Ipc => "IPC objects",
             Self::Queue => "message queues",
+            Self::Getname => "names taken over",
             Self::Taken => "names that no path walk looks up",
             Self::QueueFile => "files of message queues",
             Self::Module => "names of modules",
@@ -213,7 +216,7 @@ hooks! {
         [Fentry "ea_do_adjtimex" "do_adjtimex", Fexit "ea_ntp_adjtimex_values" "ntp_adjtimex"];
     /// The name of a module that is being loaded.
     LoadModule: "names of modules" [Module]
-        [Fentry "ea_find_module" "find_module_all"];
+        [Fentry "ea_find_module" "find_module_all", Fexit "ea_load_module" "load_module"];
     /// Links and creations that `fs.protected_*` forbids.
     PathDenied: "links and creations that fs.protected_* forbids" [Denied]
         [Fentry "ea_path_denied" "audit_log_path_denied"];
@@ -344,6 +347,10 @@ hooks! {
             Fentry "ea___ia32_sys_fremovexattr" "__ia32_sys_fremovexattr"
         ],
         [Fentry "ea___x64_sys_fremovexattr" "__x64_sys_fremovexattr"];
+    /// Names that are taken over, and refused before they are looked up.
+    Getname: "names taken over" [Getname]
+        [Fexit "ea_getname" "getname", Fexit "ea_getname_flags" "getname_flags"],
+        [Fexit "ea_getname_flags" "getname_flags"];
     /// Names that no path walk looks up: of message queues, of filesystems' types.
     Taken: "names that no path walk looks up" [Taken]
         [

@@ -9,6 +9,30 @@ pub struct Difference {
     pub id: &'static str,
     /// Which mismatches it explains.
     pub explains: fn(&Mismatch) -> bool,
+    /// Where it is needed.
+    pub on: On,
+}
+
+/// The kernels on which a difference shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// All.
+    Every,
+    /// Those with BPF trampolines.
+    Trampolines,
+    /// Those without.
+    Tracepoints,
+}
+
+impl On {
+    /// Whether kernels that have BPF trampolines, or have none, are among them.
+    pub fn includes(self, trampolines: bool) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Trampolines => trampolines,
+            Self::Tracepoints => !trampolines,
+        }
+    }
 }
 
 /// The fields of a PATH record that are there only when the name led somewhere.
@@ -25,6 +49,7 @@ pub const DIFFERENCES: &[Difference] = &[
         explains: |mismatch| {
             is_field(mismatch, "PROCTITLE", &["proctitle"]) && mismatch.case == "exec-in-place"
         },
+        on: On::Every,
     },
     Difference {
         id: "proctitle-of-the-killed",
@@ -33,6 +58,7 @@ pub const DIFFERENCES: &[Difference] = &[
                 && mismatch.case == "killed-while-blocked"
                 && mismatch.theirs.as_deref() == Some("\"(null)\"")
         },
+        on: On::Every,
     },
     Difference {
         id: "late-names",
@@ -40,6 +66,7 @@ pub const DIFFERENCES: &[Difference] = &[
             is_field(mismatch, "PATH", FOUND)
                 && ["execveat-script-descriptor", "in-a-changed-root"].contains(&mismatch.case.as_str())
         },
+        on: On::Tracepoints,
     },
     Difference {
         id: "script-chain",
@@ -47,29 +74,42 @@ pub const DIFFERENCES: &[Difference] = &[
             mismatch.case == "exec-nested-script"
                 && (mismatch.record == "PATH" || is_field(mismatch, "SYSCALL", &["items"]))
         },
+        on: On::Tracepoints,
     },
     Difference {
         id: "seccomp-refused-is-recorded",
         explains: |mismatch| {
             mismatch.case == "seccomp-refused" && mismatch.record.is_empty() && mismatch.theirs.is_none()
         },
+        on: On::Tracepoints,
     },
     Difference {
         id: "short-address",
         explains: |mismatch| mismatch.case == "getsockname-short" && mismatch.record == "SOCKADDR",
+        on: On::Tracepoints,
     },
     Difference {
         id: "pipe-efault",
         explains: |mismatch| {
             mismatch.case == "pipe-efault" && mismatch.record == "FD_PAIR" && mismatch.ours.is_none()
         },
+        on: On::Every,
+    },
+    Difference {
+        id: "absent-syscalls",
+        explains: |mismatch| {
+            mismatch.case == "uselib-refused" && mismatch.record.is_empty() && mismatch.ours.is_none()
+        },
+        on: On::Trampolines,
     },
 ];
 
 /// Differences of another kind, which other tests rely on.
 pub const OTHERS: &[&str] = &["rules-file-whole", "fork-exit", "daemon-lost"];
 
-/// The difference that explains `mismatch`.
-pub fn explain(mismatch: &Mismatch) -> Option<&'static Difference> {
-    DIFFERENCES.iter().find(|difference| (difference.explains)(mismatch))
+/// The difference that explains `mismatch` on a kernel that has `trampolines`, or has none.
+pub fn explain(mismatch: &Mismatch, trampolines: bool) -> Option<&'static Difference> {
+    DIFFERENCES
+        .iter()
+        .find(|difference| difference.on.includes(trampolines) && (difference.explains)(mismatch))
 }

@@ -2,14 +2,25 @@
 
 use std::fs::File;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::program::{original, run};
+use crate::program::{original, ours, run};
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether this kernel has BPF trampolines, by our program's word.
+pub fn has_trampolines() -> Result<bool> {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    if let Some(&found) = FOUND.get() {
+        return Ok(found);
+    }
+    let probe = run(Command::new(ours("ebpfauditd")?).arg("--probe"), Duration::from_mins(2))?.success()?;
+    Ok(*FOUND.get_or_init(|| probe.lines().any(|line| line == "engine trampoline: available")))
+}
 
 /// The kernel's audit, held by this test alone. Dropping it puts everything back.
 #[derive(Debug)]

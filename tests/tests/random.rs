@@ -36,7 +36,7 @@ fn sequences() -> Result<Vec<Sequence>> {
 fn differences(sequence: &Sequence, theirs: &Trace, ours: &Trace) -> Vec<Mismatch> {
     compare(&format!("random {sequence}"), &theirs.events, &ours.events)
         .into_iter()
-        .filter(|mismatch| explain(mismatch).is_none())
+        .filter(|mismatch| explain(mismatch, true).is_none())
         .collect()
 }
 

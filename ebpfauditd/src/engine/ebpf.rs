@@ -175,6 +175,8 @@ pub struct Engine {
     masked: bool,
     /// Which way each hook can be attached here.
     ways: Ways,
+    /// How many of a hook's ways turned out not to be attachable.
+    refused: BTreeMap<Hook, usize>,
     attachments: Attachments,
     /// Kept until the first rules are in force; read again if a program is to be loaded later.
     btf: Option<Btf>,
@@ -221,7 +223,7 @@ fn load_object(
         if trampoline.is_ok() {
             program::load_judge(&mut ebpf, btf, &FEXIT)?;
         } else {
-            load_hook(&mut ebpf, btf, Hook::SyscallExit, false)?;
+            load_hook(&mut ebpf, btf, Hook::SyscallExit.info().ways, false)?;
         }
         Ok::<_, EngineError>(ebpf)
     };
@@ -230,21 +232,21 @@ fn load_object(
         Err(error) => {
             log::debug!("this kernel refuses the eBPF object: {}", brief(&error));
             let mut ebpf = load(kern::LEGACY_OBJECT)?;
-            load_hook(&mut ebpf, btf, FORGET, false)?;
+            load_hook(&mut ebpf, btf, FORGET.info().ways, false)?;
             Ok((ebpf, true))
         }
     }
 }
 
-/// Loads a hook's programs for the first of its ways that can be had. The error is that of the first.
+/// Loads a hook's programs for the first of its `ways` that can be had. The error is that of the first.
 fn load_hook(
     ebpf: &mut Ebpf,
     btf: &Btf,
-    hook: Hook,
+    ways: &[&'static [Place]],
     trampolines: bool,
 ) -> Result<&'static [Place], EngineError> {
     let mut first = None;
-    for &way in hook.info().ways {
+    for &way in ways {
         let by_trampoline = |place: &Place| matches!(place.kind, HookKind::Fentry | HookKind::Fexit);
         if !trampolines && way.iter().any(by_trampoline) {
             continue;
@@ -365,7 +367,7 @@ impl Engine {
             let found = match info.hook {
                 // the body of the judge that has been loaded
                 Hook::SyscallExit => Ok(info.ways[0]),
-                hook if options.thorough => load_hook(&mut ebpf, &btf, hook, trampoline.is_ok()),
+                _ if options.thorough => load_hook(&mut ebpf, &btf, info.ways, trampoline.is_ok()),
                 hook => promising(&mut ebpf, &btf, hook, trampoline.is_ok().then_some(&hooked)),
             };
             let what = way_name(found.as_ref().copied().unwrap_or(info.ways[0]));
@@ -402,6 +404,7 @@ impl Engine {
             legacy,
             masked: offer.trampoline.is_err(),
             ways,
+            refused: BTreeMap::new(),
             attachments: Attachments::default(),
             btf: Some(btf),
             config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
@@ -447,14 +450,40 @@ impl Engine {
         follow::empty(&mut self.ebpf, slot)?;
         self.fill(&tables)?;
         follow::fill(&mut self.ebpf, slot, &tables, &self.watches)?;
-        let (ebpf, ways) = (&mut self.ebpf, &self.ways);
-        self.attachments.add(&wanted, |target| attach(ebpf, ways, target))?;
+        self.attach(&wanted)?;
         follow::settle(&mut self.ebpf, slot, &tables, &self.watches, &self.exes)?;
         self.switch(tables)?;
         self.watches.keep(served(rules, plan));
         self.attachments.keep_only(&wanted);
         self.btf = None;
         Ok(())
+    }
+
+    /// Attaches what is not attached yet. Some functions can be named by a program and yet not be hooked (before 6.6 those of more
+    /// than six arguments): then the hook's next way is tried.
+    fn attach(&mut self, wanted: &BTreeSet<Target>) -> Result<(), EngineError> {
+        loop {
+            let (ebpf, ways) = (&mut self.ebpf, &self.ways);
+            match self.attachments.add(wanted, |target| attach(ebpf, ways, target)) {
+                Err(EngineError::Hook { hook, error }) => {
+                    let all = hook.info().ways;
+                    let tried = all.iter().position(|way| self.ways.get(&hook) == Some(way));
+                    let next = tried.map_or(all.len(), |tried| tried + 1);
+                    let Some(&way) = all.get(next) else { return Err(EngineError::Hook { hook, error }) };
+                    log::debug!("{error}: the hook's next way is tried");
+                    self.refused.insert(hook, next);
+                    self.ways.insert(hook, way);
+                    self.load_programs(wanted)?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The ways of a hook that were not refused when they were to be attached.
+    fn ways_left(&self, hook: Hook) -> &'static [&'static [Place]] {
+        let refused = self.refused.get(&hook).copied().unwrap_or(0);
+        hook.info().ways.get(refused..).unwrap_or_default()
     }
 
     /// Loads the programs that were not loaded at the start.
@@ -482,7 +511,8 @@ impl Engine {
         };
         for hook in hooks {
             let trampolines = !self.masked;
-            match load_hook(&mut self.ebpf, &btf, hook, trampolines) {
+            let left = self.ways_left(hook);
+            match load_hook(&mut self.ebpf, &btf, left, trampolines) {
                 Ok(way) => drop(self.ways.insert(hook, way)),
                 Err(error) => {
                     self.ways.remove(&hook);

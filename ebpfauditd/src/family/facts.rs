@@ -4,8 +4,9 @@
 
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
-    Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Ipc, Leave, Link, Lookup, Mode, Module,
-    Multiplex, Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken, Uring,
+    Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup, Mode,
+    Module, Multiplex, Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken,
+    Uring,
 };
 
 /// By name, for all architectures; a syscall that is not here needs nothing.
@@ -22,8 +23,9 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Denied, Parent, Symlink], &["symlink", "symlinkat"]),
     (
         &[Denied, Lookup],
-        &["stat", "lstat", "oldstat", "oldlstat", "stat64", "lstat64", "newfstatat", "fstatat64", "statx"],
+        &["stat", "lstat", "oldstat", "oldlstat", "stat64", "lstat64", "newfstatat", "fstatat64"],
     ),
+    (&[Denied, Getname, Lookup], &["statx"]),
     (&[Denied, Lookup], &["access", "faccessat", "faccessat2", "chroot", "readlink", "readlinkat"]),
     (&[Denied, Lookup, Leave], &["chdir", "pivot_root"]),
     (
@@ -49,8 +51,9 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     ),
     (
         &[Denied, Name, Lookup],
-        &["fsconfig", "fspick", "quotactl", "inotify_add_watch", "fanotify_mark", "name_to_handle_at"],
+        &["fsconfig", "fspick", "inotify_add_watch", "fanotify_mark", "name_to_handle_at"],
     ),
+    (&[Denied, Getname, Name, Lookup], &["quotactl"]),
     (&[Mode], &["fchmod"]),
     (&[Owner], &["fchown", "fchown32"]),
     (&[Attribute], &["fsetxattr", "fgetxattr", "flistxattr", "fremovexattr"]),

@@ -8,7 +8,7 @@ use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError}
 use aya::{Btf, Ebpf, EbpfLoader};
 use kern::hooks::{HookKind, Judge, Place};
 
-use crate::release::Release;
+use crate::release::{Release, Update};
 
 use super::{EngineError, map_error, stub, symbol};
 
@@ -28,6 +28,7 @@ pub(super) fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebp
     let apparmor_sizes = symbol::apparmor_sizes();
     let open_prefers_cache = u32::from(Release::running() >= Release(6, 12));
     let new_name_first = u32::from(new_name_first());
+    let module_early = u32::from(tells_of_early_failures());
     loader
         .btf(Some(btf))
         .allow_unsupported_maps()
@@ -35,7 +36,8 @@ pub(super) fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebp
         .override_global("ea_has_tai", &has_tai, true)
         .override_global("ea_apparmor_sizes", &apparmor_sizes, true)
         .override_global("ea_open_prefers_cache", &open_prefers_cache, true)
-        .override_global("ea_new_name_first", &new_name_first, true);
+        .override_global("ea_new_name_first", &new_name_first, true)
+        .override_global("ea_module_early", &module_early, true);
     loader.load(object).map_err(EngineError::Load)
 }
 
@@ -54,6 +56,12 @@ fn new_name_first() -> bool {
     let by_gcc =
         std::fs::read("/proc/version").is_ok_and(|version| version.windows(3).any(|word| word == b"gcc"));
     by_gcc && Release::running() < Release(6, 19)
+}
+
+/// Whether the load of a module that fails early has a `KERN_MODULE` record: from 6.17 on, and from the stable releases of that day.
+fn tells_of_early_failures() -> bool {
+    let stable = [Update(Release(6, 12), 43), Update(Release(6, 15), 11), Update(Release(6, 16), 2)];
+    Release::running() >= Release(6, 17) || stable.into_iter().any(|first| Update::running().carries(first))
 }
 
 fn failed(place: &Place) -> impl Fn(ProgramError) -> EngineError {
