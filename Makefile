@@ -7,7 +7,7 @@ TARGET  := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 
 # What a build and the comparisons with the original need, as Debian 12 and later name it.
-PACKAGES := clang-19 clang-format-19 gcc libc6-dev make auditd man-db
+PACKAGES := clang-19 clang-format-19 gcc libc6-dev libaudit-dev make auditd man-db
 # What the virtual machines need besides; their kernels are fetched, not installed.
 VM_PACKAGES := qemu-system-x86 busybox-static binutils xz-utils debian-archive-keyring
 # Which kernels (`KERNEL=6.1,6.12`; all when empty), and more options (`VM='--only comparison'`, see `vm --help`).

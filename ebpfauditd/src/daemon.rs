@@ -342,14 +342,10 @@ async fn attend(
     // SAFETY: `Signals` owns its descriptor, always gives the same one, and lives inside the `AsyncFd` until that is dropped.
     let signals = unsafe { AsyncFd::register_with_interest(signals, Interest::READABLE) }
         .map_err(|error| failed("wait for signals", error.into()))?;
-    let watched = service
-        .watched()
-        .and_then(|watched| {
-            // SAFETY: the `OwnedFd` always gives the descriptor that it owns, and lives inside the `AsyncFd` until that is dropped.
-            let register = |fd| unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
-            Ok(watched.map(register).transpose()?)
-        })
+    let watched = descriptor(service.watched())
         .map_err(|error| failed("wait for the ends of watched directories", error))?;
+    let others = descriptor(service.others())
+        .map_err(|error| failed("wait for changes of the kernel's rules", error))?;
     let (_server, mut requests) = Server::bind(&socket_path(run_dir), Limits::default())
         .map_err(|error| Failure::new(exit::FAILED, error))?;
     let mut ticks = interval(TICK);
@@ -380,10 +376,25 @@ async fn attend(
                 service.forget_lost();
                 ready.clear_ready();
             }
+            ready = readable(others.as_ref()) => {
+                let mut ready =
+                    ready.map_err(|error| failed("wait for changes of the kernel's rules", error))?;
+                // Its count says nothing: what has changed is looked up.
+                let _ = nix::unistd::read(ready.get_inner(), &mut [0; 8]);
+                ready.clear_ready();
+                service.follow_kernel();
+            }
             Some(request) = requests.recv() => request.answer(service),
             _ = ticks.tick() => service.tick(),
         }
     }
+}
+
+/// A descriptor that can be waited for.
+fn descriptor(fd: io::Result<Option<OwnedFd>>) -> io::Result<Option<AsyncFd<OwnedFd>>> {
+    // SAFETY: the `OwnedFd` always gives the descriptor that it owns, and lives inside the `AsyncFd` until that is dropped.
+    let register = |fd| unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    Ok(fd?.map(register).transpose()?)
 }
 
 /// Waits for a descriptor, or for ever where there is none.

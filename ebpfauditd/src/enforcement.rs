@@ -13,6 +13,7 @@ use crate::plan::{EngineKind, Offer, Plan, plan};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
 use crate::syscall_function::Function;
 use crate::watch::{Lost, WatchError, path_of};
+use crate::watchable;
 
 /// What is to be known of rules for the kernel's engine that came after the start.
 const LATE: &str =
@@ -130,7 +131,7 @@ impl Enforcement {
         &mut self,
         edit: impl FnOnce(&mut RuleSet) -> Result<Vec<Change>, Errno>,
     ) -> Result<Vec<Change>, ChangeError> {
-        let dropped = self.forget_dropped();
+        let dropped = self.take_drift();
         let mut next = self.set.clone();
         match edit(&mut next) {
             Ok(changes) => {
@@ -155,7 +156,7 @@ impl Enforcement {
 
     /// Puts a set in force: plans it, gives each engine its part, and keeps it; or leaves everything as it was.
     pub fn replace(&mut self, next: RuleSet) -> Result<(), ChangeError> {
-        self.forget_dropped();
+        self.take_drift();
         if let Some(engine) = &mut self.ebpf {
             engine.release([].into_iter());
         }
@@ -191,24 +192,45 @@ impl Enforcement {
         Ok(gone)
     }
 
-    /// Rules that the kernel has dropped are not in force any more, as with the original: the kernel would refuse them
-    /// as long as what they watch is missing, and once it is back they can be added again.
+    /// Follows what others have done to the kernel's rules: what they have put there becomes part of the set, what is gone there is
+    /// taken out of it. Gives whether anything was.
+    pub fn follow_kernel(&mut self) -> Result<bool, ChangeError> {
+        let before = self.set.clone();
+        if !self.take_drift() {
+            return Ok(false);
+        }
+        let next = self.set.clone();
+        // Should they not fit, those before stay in force, and the kernel's rules are made to be those again.
+        self.put(next).inspect_err(|_| {
+            self.set = before;
+            self.plan = plan(self.set.rules(), &self.offer);
+        })?;
+        Ok(true)
+    }
+
+    /// Notices what has become of the kernel's rules without us, and makes the set follow. Rules that the kernel has dropped are not in
+    /// force any more, as with the original: the kernel would refuse them as long as what they watch is missing, and once it
+    /// is back they can be added again. Rules that others have put there are adopted.
     ///
-    /// Gives whether there were any; the engines are to be given what is left.
-    fn forget_dropped(&mut self) -> bool {
+    /// Gives whether there were any; the engines are to be given the set.
+    fn take_drift(&mut self) -> bool {
         let Some(engine) = &mut self.kernel else { return false };
-        let dropped: HashSet<Vec<u8>> = match engine.dropped() {
-            Ok(dropped) => dropped.into_iter().collect(),
+        let drift = match engine.drift() {
+            Ok(drift) => drift,
             Err(error) => {
                 log::warn!("cannot compare the rules with those in the kernel: {error}");
                 return false;
             }
         };
-        if dropped.is_empty() {
+        if drift.dropped.is_empty() && drift.added.is_empty() {
             return false;
         }
+        let dropped: HashSet<Vec<u8>> = drift.dropped.into_iter().collect();
+        // Where rules are locked, one that a program has deleted in the kernel comes back, if the kernel still takes it.
+        let is_locked = self.set.settings().enabled == Enabled::Locked;
         self.set.forget(|rule| {
-            let is_dropped = dropped.contains(&rule.encode());
+            let comes_back = || is_locked && watchable::check(rule).is_ok();
+            let is_dropped = dropped.contains(&rule.encode()) && !comes_back();
             if is_dropped {
                 log::warn!(
                     "rule \"{rule}\" is not in force any more: it was deleted in the kernel, or what it watched was"
@@ -216,6 +238,24 @@ impl Enforcement {
             }
             is_dropped
         });
+        let mut adopted = Vec::new();
+        for (rule, in_front) in drift.added {
+            let bytes = rule.encode();
+            match self.set.add(rule.clone(), in_front, |_| Ok(())) {
+                Ok(_) => {
+                    log::info!("rule \"{rule}\", which another program has put into the kernel, is adopted");
+                    adopted.push(bytes);
+                }
+                Err(Errno::EPERM) => {
+                    log::warn!(
+                        "rule \"{rule}\", which another program has put into the kernel, is taken out: the rules are locked"
+                    );
+                }
+                // In the set already, and served otherwise.
+                Err(_) => {}
+            }
+        }
+        engine.adopt(adopted);
         self.plan = plan(self.set.rules(), &self.offer);
         if self.late {
             self.plan.remark(self.set.rules(), LATE);
@@ -290,6 +330,7 @@ impl Enforcement {
     /// time.
     fn load(&mut self, next: &RuleSet, plan: &Plan) -> Result<(), ChangeError> {
         if let Some(engine) = &mut self.kernel {
+            engine.keep(next.rules().iter());
             engine.apply(for_kernel(next.rules(), plan))?;
         }
         if let Some(engine) = &mut self.ebpf {

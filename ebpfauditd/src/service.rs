@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audit_rules::{Field, Rule};
+use audit_rules::{Field, List, Rule};
 use compat::audit::{Features, Part, Status, StatusField, kind};
 use compat::host::SystemHost;
 use compat::record::{Event, MessageType};
@@ -301,6 +301,10 @@ impl Service {
     /// What is done from time to time: losses are said, files of `exe=` rules looked up again.
     pub fn tick(&mut self) {
         self.say_losses();
+        // The records that tell of others' changes may be excluded.
+        if self.enforcement.set().rules().iter().any(|rule| rule.list() == List::Exclude) {
+            self.follow_kernel();
+        }
         if let Some(engine) = self.enforcement.ebpf()
             && let Err(error) = engine.refresh_exes().and_then(|()| engine.tidy())
         {
@@ -312,6 +316,18 @@ impl Service {
     pub fn watched(&mut self) -> io::Result<Option<OwnedFd>> {
         let engine = self.enforcement.ebpf();
         engine.map(|engine| engine.watches().as_fd().try_clone_to_owned()).transpose()
+    }
+
+    /// A descriptor that is readable when other programs may have changed the kernel's rules, if there are any.
+    pub fn others(&mut self) -> io::Result<Option<OwnedFd>> {
+        self.enforcement.kernel().map_or(Ok(None), |kernel| kernel.others())
+    }
+
+    /// Follows what others have done to the kernel's rules. The kernel has recorded it in their name.
+    pub fn follow_kernel(&mut self) {
+        if let Err(error) = self.enforcement.follow_kernel() {
+            log::error!("the rules cannot follow those in the kernel: {error}");
+        }
     }
 
     /// Says which rules are gone with what they stood on.

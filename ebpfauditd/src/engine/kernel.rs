@@ -4,6 +4,9 @@
 //! AVC, ANOM_*, ...), whatever the rules; rules that eBPF cannot serve on this kernel are loaded here too. While no rule
 //! needs it, `-a task,never` keeps audit contexts, and with them the cost of audit at every syscall, away from new tasks.
 //!
+//! Rules that other programs put into the kernel while we run are adopted ([`Drift`]). One that our own programs serve stays there all
+//! the same, where whoever put it there can list and delete it, behind a `-a never,exit` that lets it match nothing.
+//!
 //! Everything that was in the kernel before is put back at the end.
 
 mod before;
@@ -17,14 +20,18 @@ mod source;
 
 use std::collections::HashSet;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use audit_rules::{Action, Condition, Draft, Field, List, Op, Rule, SyscallSet, Value};
 use compat::audit::{Answer, Audit, Features, Status, StatusField};
 use compat::netlink::AuditSocket;
 use nix::errno::Errno;
+use nix::sys::eventfd::EventFd;
 
 pub use before::{Before, BeforeFile};
+pub use drift::Drift;
 use order::Step;
 use pending::Pending;
 pub use source::NetlinkSource;
@@ -90,6 +97,14 @@ pub struct Engine<A: Audit = AuditSocket> {
     /// `-a task,never`.
     task_never: Vec<u8>,
     never: bool,
+    /// `-a never,exit`: what is behind it matches nothing.
+    never_exit: Vec<u8>,
+    /// The rules that others have put into the kernel since we came.
+    adopted: Vec<Vec<u8>>,
+    /// Those among them that are in force.
+    kept: HashSet<Vec<u8>>,
+    /// Counts up when the kernel has said that somebody else has changed its rules.
+    others: Option<Arc<EventFd>>,
     /// The rules that are in the kernel for us, in order. In a kernel that is locked: those that were wanted first.
     loaded: Vec<Vec<u8>>,
     /// Whether rules were wanted already.
@@ -129,8 +144,13 @@ impl Engine {
         // Our own number may have been that of the daemon before us.
         let is_alive = |pid: u32| pid != us && Path::new("/proc").join(pid.to_string()).exists();
         let file = BeforeFile::in_directory(run_dir);
-        let engine = Self::take_over(kernel, status, Some(file), us, is_alive)?;
-        Ok((engine, NetlinkSource::new(records)))
+        let mut engine = Self::take_over(kernel, status, Some(file), us, is_alive)?;
+        let source = NetlinkSource::new(records).map_err(|error| StartError::Request {
+            act: "be told of changes of the kernel's rules",
+            error,
+        })?;
+        engine.others = Some(source.others());
+        Ok((engine, source))
     }
 }
 
@@ -182,6 +202,10 @@ impl<A: Audit> Engine<A> {
             hidden: false,
             task_never: task_never()?,
             never: false,
+            never_exit: never_exit()?,
+            adopted: Vec::new(),
+            kept: HashSet::new(),
+            others: None,
             loaded: Vec::new(),
             began: false,
             restored: false,
@@ -257,6 +281,22 @@ impl<A: Audit> Engine<A> {
         self.kernel.set(StatusField::BacklogWaitTimeActual, 0)
     }
 
+    /// A descriptor that is readable when others may have changed the kernel's rules, to be read when it is.
+    pub fn others(&self) -> io::Result<Option<OwnedFd>> {
+        use std::os::fd::AsFd;
+        self.others.as_ref().map(|others| others.as_fd().try_clone_to_owned()).transpose()
+    }
+
+    /// Which rules are in force, by whatever engine: what was adopted of them stays in the kernel.
+    pub fn keep<'a>(&mut self, rules: impl Iterator<Item = &'a Rule>) {
+        let adopted: HashSet<&Vec<u8>> = self.adopted.iter().collect();
+        self.kept = if adopted.is_empty() {
+            HashSet::new()
+        } else {
+            rules.map(Rule::encode).filter(|rule| adopted.contains(rule)).collect()
+        };
+    }
+
     /// Makes these the rules in the kernel, in this order: all of them, or, on an error, those that were there.
     ///
     /// Rules on the task, exit and `io_uring` lists need tasks with an audit context; without any such rule
@@ -272,6 +312,15 @@ impl<A: Audit> Engine<A> {
             if seen.insert(bytes.clone()) {
                 wanted.push(bytes);
             }
+        }
+        // Behind the last of ours, and where our own programs serve them without effect.
+        let shown = self.adopted.iter().filter(|rule| self.kept.contains(*rule) && !seen.contains(*rule));
+        let shown: Vec<Vec<u8>> = shown.cloned().collect();
+        if !shown.is_empty() {
+            if !seen.contains(&self.never_exit) {
+                wanted.push(self.never_exit.clone());
+            }
+            wanted.extend(shown);
         }
         let is_first = !std::mem::replace(&mut self.began, true);
         if self.locked {
@@ -370,6 +419,16 @@ fn task_never() -> Result<Vec<u8>, StartError> {
         list: List::Task,
         action: Action::Never,
         syscalls: SyscallSet::default(),
+        conditions: Vec::new(),
+    })
+}
+
+/// `-a never,exit`: whatever comes behind it does not matter.
+fn never_exit() -> Result<Vec<u8>, StartError> {
+    encode(Draft {
+        list: List::Exit,
+        action: Action::Never,
+        syscalls: SyscallSet::all(),
         conditions: Vec::new(),
     })
 }

@@ -13,6 +13,8 @@ impl<A: Audit> Engine<A> {
             return;
         }
         let mut rules = std::mem::take(&mut self.loaded);
+        let left = self.adopted.iter().filter(|rule| rules.contains(rule));
+        self.before.rules.extend(left.cloned());
         if std::mem::take(&mut self.never) {
             rules.push(self.task_never.clone());
         }

@@ -22,8 +22,11 @@ impl<A: Audit> Engine<A> {
         // Rules that come and go must not make the file grow for ever.
         if self.noted + new.len() > 2 * (self.loaded.len() + wanted.len()) + NOTED_BEFORE_REWRITE {
             let own = [self.hide_us.clone(), self.task_never.clone()];
-            let ours: Vec<Vec<u8>> =
-                own.into_iter().chain(self.loaded.iter().chain(wanted).cloned()).collect();
+            let ours: Vec<Vec<u8>> = own
+                .into_iter()
+                .chain(self.loaded.iter().chain(wanted).cloned())
+                .filter(|rule| !self.adopted.contains(rule))
+                .collect();
             self.write_down(&ours);
         } else if let Err(error) = file.append(new.iter().copied()) {
             log::warn!("cannot write down the rules that are loaded into the kernel: {error}");

@@ -189,7 +189,7 @@ fn a_daemon_starts_in_a_locked_kernel_and_later_changes_are_refused() {
     engine.apply([&one, &three]).unwrap();
     assert_eq!(engine.apply([&one, &two, &three]).unwrap_err().errno, Errno::EPERM);
     assert_eq!(engine.apply([&one]).unwrap_err().errno, Errno::EPERM);
-    assert_eq!(engine.dropped().unwrap(), Vec::<Vec<u8>>::new());
+    assert_eq!(engine.drift().unwrap(), Drift::default());
     drop(engine);
     assert_eq!(fake.0.borrow().rules, rules);
 }
@@ -208,16 +208,16 @@ fn a_rule_that_the_kernel_has_dropped_is_noticed_and_can_be_loaded_again() {
     let (fake, mut engine) = start(Kernel::default());
     let (one, two) = (rule("-w /a -p r"), rule("-w /b -p r"));
     engine.apply([&one, &two]).unwrap();
-    assert_eq!(engine.dropped().unwrap(), Vec::<Vec<u8>>::new());
+    assert_eq!(engine.drift().unwrap(), Drift::default());
     fake.0.borrow_mut().rules.retain(|bytes| *bytes != one.encode());
-    assert_eq!(engine.dropped().unwrap(), [one.encode()]);
+    assert_eq!(engine.drift().unwrap(), Drift { dropped: vec![one.encode()], added: Vec::new() });
     assert_eq!(listed(&fake), [HIDE, "-w /b -p r"]);
     engine.apply([&one, &two]).unwrap();
     assert_eq!(listed(&fake), ["-w /a -p r", HIDE, "-w /b -p r"]);
     // As after `auditctl -D`: our own two are needed all the same.
     engine.apply([]).unwrap();
     fake.0.borrow_mut().rules.clear();
-    assert_eq!(engine.dropped().unwrap(), Vec::<Vec<u8>>::new());
+    assert_eq!(engine.drift().unwrap(), Drift::default());
     engine.apply([]).unwrap();
     assert_eq!(listed(&fake), [NEVER, HIDE]);
 }
@@ -287,4 +287,73 @@ fn rules_that_come_and_go_do_not_fill_the_file() {
     let remembered = BeforeFile::in_directory(run.path()).read().unwrap();
     assert!(remembered.ours.len() <= NOTED_BEFORE_REWRITE + 10, "{}", remembered.ours.len());
     assert!(remembered.ours.contains(&rule("-w /999 -p r").encode()));
+}
+
+/// Puts a rule into the kernel as another program does.
+fn put(fake: &Fake, line: &str, in_front: bool) {
+    let bytes = rule(line).encode();
+    let bytes = if in_front { order::prepended(&bytes) } else { bytes };
+    fake.0.borrow_mut().add(&bytes).unwrap();
+}
+
+#[test]
+fn what_others_put_there_is_found_once_with_its_place() {
+    let (fake, mut engine) = start(Kernel::default());
+    engine.apply([&rule("-w /ours -p r")]).unwrap();
+    put(&fake, "-w /behind -p r", false);
+    put(&fake, "-w /second -p r", true);
+    put(&fake, "-w /first -p r", true);
+    put(&fake, "-a never,user -F uid=5", false);
+    let found = engine.drift().unwrap();
+    assert_eq!(found.dropped, Vec::<Vec<u8>>::new());
+    let added: Vec<(String, bool)> =
+        found.added.iter().map(|(rule, front)| (rule.to_string(), *front)).collect();
+    let expected = [
+        ("-w /second -p r", true),
+        ("-w /first -p r", true),
+        ("-w /behind -p r", false),
+        ("-a never,user -F uid=5", false),
+    ];
+    assert_eq!(added, expected.map(|(line, front)| (line.to_owned(), front)));
+    assert_eq!(engine.drift().unwrap(), Drift::default());
+}
+
+#[test]
+fn an_adopted_rule_that_is_served_elsewhere_stays_listed_without_effect() {
+    let (fake, mut engine) = start(Kernel::default());
+    let (ours, theirs) = (rule("-w /ours -p r"), rule("-w /theirs -p r"));
+    engine.apply([&ours]).unwrap();
+    put(&fake, "-w /theirs -p r", false);
+    assert_eq!(engine.drift().unwrap().added, [(theirs.clone(), false)]);
+    engine.adopt([theirs.encode()]);
+    // Served here: an ordinary rule.
+    engine.keep([&ours, &theirs].into_iter());
+    engine.apply([&ours, &theirs]).unwrap();
+    assert_eq!(listed(&fake), [HIDE, "-w /ours -p r", "-w /theirs -p r"]);
+    // Served by our own programs: it must not match here too.
+    engine.apply([&ours]).unwrap();
+    assert_eq!(listed(&fake), [HIDE, "-w /ours -p r", "-a never,exit -S all", "-w /theirs -p r"]);
+    engine.apply([]).unwrap();
+    assert_eq!(listed(&fake), [NEVER, HIDE, "-a never,exit -S all", "-w /theirs -p r"]);
+    // Whoever put it there takes it out again.
+    fake.0.borrow_mut().rules.retain(|bytes| *bytes != theirs.encode());
+    assert_eq!(engine.drift().unwrap(), Drift { dropped: vec![theirs.encode()], added: Vec::new() });
+    engine.keep([].into_iter());
+    engine.apply([]).unwrap();
+    assert_eq!(listed(&fake), [NEVER, HIDE]);
+}
+
+#[test]
+fn what_was_adopted_and_not_deleted_stays_after_us() {
+    let (fake, mut engine) = start(with_rules(&["-w /before -p r"]));
+    put(&fake, "-w /stays -p r", false);
+    put(&fake, "-w /goes -p r", false);
+    let added: Vec<Vec<u8>> = engine.drift().unwrap().added.iter().map(|(rule, _)| rule.encode()).collect();
+    assert_eq!(added.len(), 2);
+    engine.adopt(added);
+    engine.keep([&rule("-w /stays -p r")].into_iter());
+    engine.apply([]).unwrap();
+    assert!(!listed(&fake).contains(&"-w /goes -p r".to_owned()), "{:?}", listed(&fake));
+    drop(engine);
+    assert_eq!(listed(&fake), ["-w /before -p r", "-w /stays -p r"]);
 }
