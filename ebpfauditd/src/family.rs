@@ -3,7 +3,9 @@
 //!
 //! Source: which `__audit_*` hooks a syscall passes in the kernel (`fs/namei.c`, `net/socket.c`, `ipc/`, ...).
 
-use audit_rules::{Arch, table};
+use std::sync::OnceLock;
+
+use audit_rules::{Arch, SyscallSet, table};
 use kern::abi::{self, Family};
 use kern::hooks::Fact;
 
@@ -30,6 +32,8 @@ impl Service {
             CLOCK => Family::Adjtime,
             MODULE => Family::InitModule,
             SOCKETCALL => Family::Socketcall,
+            RETURN => Family::Return,
+            URING => Family::Ring,
             Self::None(_) => Family::Plain,
         }
     }
@@ -41,10 +45,9 @@ const IPC: Service = Service::None("its IPC record is made inside the kernel");
 const QUEUE: Service = Service::None("its MQ record is made inside the kernel");
 const CLOCK: Service = Service::None("its TIME_ADJNTPVAL records hold the kernel's own clock state");
 const MODULE: Service = Service::None("the module's name is known only inside the kernel");
-const URING: Service = Service::None("io_uring operations are not syscalls");
+const URING: Service = Service::None("operations of io_uring are known only inside the kernel");
 const RETURN: Service = Service::None("its registers are gone when it returns");
 const SOCKETCALL: Service = Service::None("the call it stands for is behind a pointer");
-const MULTIPLEX: Service = Service::None("its arguments are behind a pointer");
 
 const SERVICES: &[(Service, &[&str])] = &[
     (Service::Full(Family::Exec), &["execve"]),
@@ -74,7 +77,7 @@ const SERVICES: &[(Service, &[&str])] = &[
     (Service::Full(Family::DeleteModule), &["delete_module"]),
     (Service::Full(Family::Settime), &["settimeofday", "clock_settime", "clock_settime64", "stime"]),
     (CLOCK, &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
-    (URING, &["io_uring_enter", "io_uring_setup", "io_uring_register"]),
+    (URING, &["io_uring_enter"]),
     (SOCKETCALL, &["socketcall"]),
     (RETURN, &["rt_sigreturn", "sigreturn"]),
     (IPC, &["ipc", "shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop"]),
@@ -184,7 +187,7 @@ pub fn service(arch: Arch, number: u32, modules: bool) -> Service {
     }
     // the old mmap of i386 takes one pointer to its arguments
     if arch == Arch::I386 && name == "mmap" {
-        return MULTIPLEX;
+        return Service::Full(Family::OldMmap);
     }
     SERVICES
         .iter()
@@ -196,10 +199,19 @@ pub fn service(arch: Arch, number: u32, modules: bool) -> Service {
 pub fn facts(arch: Arch, number: u32, modules: bool) -> &'static [Fact] {
     match table::syscall::name(arch, number) {
         Some(name) if !modules && MODULE_LOADERS.contains(&name) => &[],
-        Some("mmap") if arch == Arch::I386 => &[Fact::Multiplex],
         Some(name) => facts::of(name),
         None => &[],
     }
+}
+
+/// The syscalls that have a list of names, by the index of their architecture: what a rule on names can match at all.
+pub fn with_names(arch: usize) -> &'static SyscallSet {
+    static SETS: OnceLock<[SyscallSet; abi::ARCHES]> = OnceLock::new();
+    let of = |arch| {
+        let all = table::syscall::all(arch);
+        all.filter(|(_, name)| facts::has_names(name)).map(|(number, _)| number).collect()
+    };
+    &SETS.get_or_init(|| ARCHES.map(of))[arch]
 }
 
 /// The architectures whose syscalls this machine runs, in the order of the kernel side's index.
@@ -280,6 +292,8 @@ mod tests {
         assert_eq!(family("clock_adjtime"), Family::Adjtime);
         assert_eq!(family("finit_module"), Family::InitModule);
         assert_eq!(family("socketcall"), Family::Socketcall);
+        assert_eq!(family("rt_sigreturn"), Family::Return);
+        assert_eq!(family("io_uring_enter"), Family::Ring);
         assert_eq!(family("rename"), Family::Plain);
         assert_eq!(family("execve"), Family::Exec);
     }

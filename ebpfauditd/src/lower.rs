@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use audit_rules::{Action, Condition, Field, List, Op, Rule};
 use kern::abi::{self, Entry, Family, Record, Step};
 
-use crate::family::{ARCHES, Lookups, Services, node};
-use crate::plan::{EngineKind, Plan, arches, syscalls};
+use crate::family::{ARCHES, Lookups, Services};
+use crate::plan::{EngineKind, Plan, arches, nodes, ring_node};
 use crate::watch::Watches;
 
 mod condition;
@@ -28,6 +28,8 @@ pub struct Tables {
     pub task_first: u32,
     /// First step of the exclude list, 0: empty.
     pub exclude_first: u32,
+    /// What is asked of operations of `io_uring` outside of syscalls; its first step is also that of the `io_uring` list.
+    pub ring: Entry,
     /// The sets of syscalls that steps ask for.
     pub sets: Vec<abi::Set>,
     /// What `path=` and `inode=` rules watch, and the run of steps of each.
@@ -90,14 +92,6 @@ fn number_of(numbers: &mut HashMap<Vec<u8>, u32>, list: &mut Vec<Vec<u8>>, path:
     number
 }
 
-/// The nodes that a rule's syscalls are.
-fn nodes(rule: &Rule) -> Vec<usize> {
-    arches(rule)
-        .into_iter()
-        .flat_map(|arch| syscalls(rule, ARCHES[arch]).map(move |number| node(arch, number)))
-        .collect()
-}
-
 /// What rules that trampolines serve ask of the names of one syscall.
 fn name_needs(first_phase: &[usize], watched: bool, rules: &[Rule], plan: &Plan, lookups: Lookups) -> u16 {
     if lookups == Lookups::None && !watched {
@@ -121,6 +115,32 @@ fn name_needs(first_phase: &[usize], watched: bool, rules: &[Rule], plan: &Plan,
         needs |= abi::NEED_HIT;
     }
     needs
+}
+
+/// The syscalls of a rule on a watch. Audit has neither architecture nor number of an operation of `io_uring` outside of syscalls,
+/// and takes it for the first.
+fn set_of_watch(rule: &Rule, nodes: &[usize]) -> abi::Set {
+    let mut set = abi::Set { words: [[0; abi::SYSCALLS / 32]; abi::ARCHES + 1] };
+    for &at in nodes {
+        set.words[at / abi::SYSCALLS][at % abi::SYSCALLS / 32] |= 1 << (at % 32);
+    }
+    let has_class = rule.condition(Field::Perm).is_some();
+    if !has_class && rule.condition(Field::Arch).is_none() && rule.syscalls().contains(0) {
+        set.words[abi::ARCHES][0] = 1;
+    }
+    set
+}
+
+/// The operations of a rule of the `io_uring` list.
+fn set_of_operations(rule: &Rule) -> abi::Set {
+    let mut set = abi::Set { words: [[0; abi::SYSCALLS / 32]; abi::ARCHES + 1] };
+    for arch in arches(rule) {
+        set.words[arch] = *rule.syscalls().words();
+    }
+    if rule.condition(Field::Arch).is_none() {
+        set.words[abi::ARCHES] = *rule.syscalls().words();
+    }
+    set
 }
 
 struct Builder<'w> {
@@ -152,12 +172,8 @@ impl<'w> Builder<'w> {
         number_of(&mut self.tree_numbers, &mut self.tables.trees, path)
     }
 
-    /// The set of the syscalls in `nodes`.
-    fn set(&mut self, nodes: &[usize]) -> u32 {
-        let mut set = abi::Set { words: [[0; abi::SYSCALLS / 32]; abi::ARCHES] };
-        for &at in nodes {
-            set.words[at / abi::SYSCALLS][at % abi::SYSCALLS / 32] |= 1 << (at % 32);
-        }
+    /// The number of a set.
+    fn set(&mut self, set: abi::Set) -> u32 {
         if let Some(&number) = self.set_numbers.get(&set) {
             return number;
         }
@@ -224,14 +240,22 @@ pub fn lower(
     let mut by_syscall: Vec<Vec<usize>> = vec![Vec::new(); ARCHES.len() * abi::SYSCALLS];
     let mut watched: Vec<Option<u16>> = vec![None; ARCHES.len() * abi::SYSCALLS];
     let mut by_watched: BTreeMap<Watched, Vec<usize>> = BTreeMap::new();
-    let (mut task, mut exclude) = (Vec::new(), Vec::new());
+    let (mut task, mut exclude, mut ring) = (Vec::new(), Vec::new(), Vec::new());
+    let mut watches_outside = 0;
     for (index, (rule, assignment)) in rules.iter().zip(plan.assignments()).enumerate() {
         let ours = matches!(assignment.engine, EngineKind::Tracepoint | EngineKind::Trampoline);
         let object = if ours && rule.list() == List::Exit { Watched::of(rule, resolved) } else { None };
-        let nodes = if ours && rule.list() == List::Exit { nodes(rule) } else { Vec::new() };
+        let nodes = if ours { nodes(rule) } else { Vec::new() };
         let mut mine = Vec::new();
         if object.is_some() {
-            mine.push(Test::new(0, abi::Op::Named, builder.set(&nodes)));
+            let set = set_of_watch(rule, &nodes);
+            if set.words[abi::ARCHES] != [0; abi::SYSCALLS / 32] {
+                watches_outside |= abi::NEED_NAMES | abi::NEED_WATCH;
+            }
+            mine.push(Test::new(0, abi::Op::Named, builder.set(set)));
+        }
+        if ours && rule.list() == List::IoUring {
+            mine.push(Test::new(0, abi::Op::Named, builder.set(set_of_operations(rule))));
         }
         if ours || rule.list() == List::Exclude {
             for condition in rule.conditions() {
@@ -254,6 +278,7 @@ pub fn lower(
                 None => nodes.into_iter().for_each(|at| by_syscall[at].push(index)),
             },
             List::Task if ours => task.push(index),
+            List::IoUring if ours => ring.push(index),
             // the kernel never matches a rule without fields on this list
             List::Exclude if !rule.conditions().is_empty() => exclude.push(index),
             List::Filesystem => {
@@ -281,6 +306,23 @@ pub fn lower(
         for entry in index.iter_mut().filter(|entry| is_exec(entry) && entry.first == 0) {
             entry.first = abi::STEP_FALSE;
         }
+    }
+    if !ring.is_empty() {
+        builder.tables.ring.needs = abi::NEED_NAMES;
+        // what is found out of the operations is told at the syscall's exit
+        for at in (0..ARCHES.len()).filter_map(ring_node) {
+            index[at].needs |= abi::NEED_NAMES;
+            index[at].family = Family::Ring as u16;
+            if index[at].first == 0 {
+                index[at].first = abi::STEP_FALSE;
+            }
+        }
+        builder.tables.ring.first = builder.place(ring, rules, &needs, &tests).0;
+    }
+    builder.tables.ring.needs |= watches_outside;
+    let mut ring_nodes = (0..ARCHES.len()).filter_map(ring_node);
+    if ring_nodes.any(|at| index[at].first != 0 || index[at].needs != 0) {
+        builder.tables.flags |= abi::CONFIG_RING;
     }
     builder.tables.index = index;
     for (object, list) in by_watched {

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use audit_rules::{Action, Arch, Field, List, Op, Perms, Rule, table};
+use audit_rules::{Action, Comparison, Field, List, Op, Perms, Rule, table};
 use kern::hooks::Hook;
 
-use crate::family::{ARCHES, Services};
+use crate::family::{ARCHES, Services, node, with_names};
 use crate::syscall_function::{Function, Functions, Stub};
 
 mod exit_list;
@@ -38,6 +38,8 @@ pub struct Trampoline {
     pub functions: Functions,
     /// Every hook that can be attached, those that need no trampoline among them.
     pub hooks: BTreeSet<Hook>,
+    /// Whether the kernel's audit sees operations of `io_uring` (5.16 and later).
+    pub audits_rings: bool,
 }
 
 impl Offer {
@@ -173,15 +175,54 @@ pub fn arches(rule: &Rule) -> Vec<usize> {
         .collect()
 }
 
-/// The syscalls on which a rule can match at all, for one architecture: its mask, narrowed by `perm=`.
-pub fn syscalls(rule: &Rule, arch: Arch) -> impl Iterator<Item = u32> {
+/// Whether the rule can match only a syscall that has names.
+fn wants_names(rule: &Rule) -> bool {
+    rule.conditions().iter().any(|condition| match condition.field() {
+        Field::Path | Field::Inode | Field::DevMajor | Field::DevMinor | Field::ObjUid | Field::ObjGid => {
+            true
+        }
+        // what is not among no names is there without names as well
+        Field::Dir | Field::FileType => condition.op() == Op::Eq,
+        Field::Compare => condition
+            .number()
+            .and_then(Comparison::from_number)
+            .is_some_and(|pair| matches!(pair.fields().1, Field::ObjUid | Field::ObjGid)),
+        _ => false,
+    })
+}
+
+/// The syscalls on which a rule of the exit list can match at all, for one architecture, by its index: its mask, narrowed by
+/// `perm=` and by what rules on names are about.
+pub fn syscalls(rule: &Rule, arch: usize) -> impl Iterator<Item = u32> {
     let mut set = *rule.syscalls();
+    if wants_names(rule) {
+        set = set.intersection(with_names(arch));
+    }
+    let arch = ARCHES[arch];
     if let Some(perms) =
         rule.condition(Field::Perm).and_then(audit_rules::Condition::number).and_then(Perms::from_number)
     {
         set = set.intersection(&table::perm::syscalls(perms, arch));
     }
     set.iter().collect::<Vec<_>>().into_iter()
+}
+
+/// The syscalls that are judged by a rule, as [`node`]s. Of a rule on operations of `io_uring` it is the one in which they can be
+/// carried out.
+pub fn nodes(rule: &Rule) -> Vec<usize> {
+    let arches = arches(rule).into_iter();
+    match rule.list() {
+        List::Exit => {
+            arches.flat_map(|arch| syscalls(rule, arch).map(move |number| node(arch, number))).collect()
+        }
+        List::IoUring => arches.filter_map(ring_node).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The [`node`] of `io_uring_enter`.
+pub fn ring_node(arch: usize) -> Option<usize> {
+    table::syscall::number(ARCHES[arch], b"io_uring_enter").map(|number| node(arch, number))
 }
 
 /// Plans `rules` for a kernel that offers `offer`.
@@ -192,11 +233,12 @@ pub fn plan(rules: &[Rule], offer: &Offer) -> Plan {
         .iter()
         .zip(exit.assignments)
         .map(|(rule, exit)| match rule.list() {
-            List::Exit => exit.unwrap_or_else(|| kernel(offer, "it is planned by itself".into())),
+            List::Exit | List::IoUring => {
+                exit.unwrap_or_else(|| kernel(offer, "it is planned by itself".into()))
+            }
             List::Task => task(rule, offer),
             List::Exclude | List::Filesystem => both(offer),
             List::User => kernel(offer, "the kernel filters what programs send".into()),
-            List::IoUring => kernel(offer, "io_uring operations are not syscalls".into()),
         })
         .collect();
     Plan { assignments, stubs: exit.stubs }

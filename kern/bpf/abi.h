@@ -447,6 +447,9 @@ enum ea_family {
 	EA_FAMILY_ADJTIME = 30,
 	EA_FAMILY_INIT_MODULE = 31,
 	EA_FAMILY_SOCKETCALL = 32, /* call in a0, its arguments at a1 */
+	EA_FAMILY_RING = 33,       /* io_uring_enter */
+	EA_FAMILY_RETURN = 34,     /* from a signal handler: the registers are gone */
+	EA_FAMILY_OLD_MMAP = 35,   /* its arguments at a0 */
 };
 
 /* Bits of ea_event.access: AUDIT_PERM_* */
@@ -518,7 +521,8 @@ enum ea_name_fact {
 /* Sets of syscalls: the masks of path= rules, whose runs belong to inodes and not to syscalls. */
 #define EA_SETS 512
 struct ea_set {
-	u32 words[EA_ARCHES][EA_SYSCALLS / 32];
+	/* behind the architectures: operations of io_uring outside of syscalls */
+	u32 words[EA_ARCHES + 1][EA_SYSCALLS / 32];
 };
 
 /* An object of a generation: key of the watches and of the trees. */
@@ -589,6 +593,7 @@ struct ea_exe {
 #define EA_CONFIG_TREES      4  /* there are dir= rules */
 #define EA_CONFIG_INODES     8  /* there are inode= rules */
 #define EA_CONFIG_STUBS      16 /* stubs judge, not the program at every syscall's exit */
+#define EA_CONFIG_RING       32 /* rules are interested in operations of io_uring */
 
 /* One element; what changes at run time. */
 struct ea_config {
@@ -599,6 +604,7 @@ struct ea_config {
 	u32 task_first[EA_GENERATIONS];    /* first step of the task list */
 	u32 exclude_first[EA_GENERATIONS]; /* first step of the exclude list */
 	u32 pad;
+	struct ea_entry ring[EA_GENERATIONS]; /* operations of io_uring outside of syscalls */
 };
 
 /* Why an event was lost. */

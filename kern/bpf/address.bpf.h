@@ -17,7 +17,8 @@ static __always_inline int address__keep(u64 from, u32 len, u32 out)
 	struct ea_entry *entry;
 	u64 registers[4];
 
-	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon)
+	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon ||
+	    (GET(task, flags) & PF_IO_WORKER))
 		return 0;
 	entry = maps__entry(ea_config.generation, arch_index, GET(regs, orig_ax));
 	if (!entry || !(entry->needs & EA_NEED_ADDRESS))

@@ -303,7 +303,8 @@ struct unix_sock {
 
 /* Constants of the kernel, by its values. */
 #define TS_COMPAT             0x0002 /* arch/x86/include/asm/thread_info.h */
-#define THREAD_SIZE           16384  /* arch/x86/include/asm/page_64_types.h, without KASAN */
+#define PAGE_SIZE             4096
+#define THREAD_SIZE           16384 /* arch/x86/include/asm/page_64_types.h, without KASAN */
 #define AUDIT_ARCH_X86_64     0xc000003eu
 #define AUDIT_ARCH_I386       0x40000003u
 #define FMODE_CREATED         0x100000u /* include/linux/fs.h; a bit whose place is probed by tests */

@@ -24,6 +24,7 @@ int ea_path_denied(u64 *ctx)
 	long length;
 
 	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon ||
+	    (GET(task, flags) & PF_IO_WORKER) ||
 	    !maps__entry(ea_config.generation, arch_index, GET(regs, orig_ax)))
 		return 0;
 	denied = maps__state_or_new(&ea_denials, task);

@@ -59,7 +59,9 @@ __noinline int filter__group(u32 wanted)
 static __always_inline int filter__named(struct ea_frame *frame, u32 key)
 {
 	struct ea_set *set = bpf_map_lookup_elem(&ea_sets, &key);
-	u32 arch = frame->head.arch == AUDIT_ARCH_I386;
+	u32 arch = frame->head.arch == AUDIT_ARCH_X86_64 ? 0
+		   : frame->head.arch == AUDIT_ARCH_I386 ? 1
+							 : EA_ARCHES;
 	u32 nr = frame->head.nr;
 
 	if (!set || nr >= EA_SYSCALLS)

@@ -61,7 +61,10 @@ static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
 
 /* enum bpf_field_info_kind */
 #define EA_FIELD_BYTE_OFFSET 0
+#define EA_FIELD_BYTE_SIZE   1
 #define EA_FIELD_EXISTS      2
+#define EA_FIELD_LSHIFT      4
+#define EA_FIELD_RSHIFT      5
 /* enum bpf_type_info_kind */
 #define EA_TYPE_SIZE              1
 #define field_exists(type, field) __builtin_preserve_field_info(((type *)0)->field, EA_FIELD_EXISTS)

@@ -28,7 +28,12 @@ static __always_inline struct ea_entry *journal__entry(u32 generation)
 	    (GET(task, flags) & PF_KTHREAD))
 		return NULL;
 	regs = task__regs(task);
-	entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));
+	if (ring__is_outside(generation))
+		entry = ring__entry(generation);
+	else if (GET(task, flags) & PF_IO_WORKER)
+		return NULL;
+	else
+		entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));
 	return entry && (entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH)) ? entry : NULL;
 }
 

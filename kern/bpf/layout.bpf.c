@@ -200,6 +200,7 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     AT(ea_config, task_first),
     AT(ea_config, exclude_first),
     AT(ea_config, pad),
+    AT(ea_config, ring),
     sizeof(struct ea_counters),
     AT(ea_counters, produced),
     AT(ea_counters, lost),

@@ -107,6 +107,7 @@ struct ea_task {
 #define EA_PENDING_EXEC   1
 #define EA_PENDING_FORK   2
 #define EA_PENDING_SIGNAL 4
+#define EA_PENDING_RETURN 8
 #define EA_TASK_NEVER     1
 
 /* Tasks that are within an exec, a fork or a kill at one time, or that the task list suppresses. */

@@ -52,6 +52,7 @@ int ea_forget(u64 *ctx)
 	maps__forget(&ea_specials, task__current());
 	maps__forget(&ea_denials, task__current());
 	maps__forget(&ea_addresses, task__current());
+	maps__forget(&ea_rings, task__current());
 	return 0;
 }
 #endif

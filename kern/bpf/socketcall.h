@@ -13,8 +13,9 @@ static const volatile u8 ea_socketcall_arguments[SYS_SENDMMSG + 1] SEC(".rodata.
 };
 
 /*
- * The arguments are read again from user memory: what the kernel copied is nowhere to be seen. A
- * call that fails before they are copied has none.
+ * What it is about as an item; 1: names were emitted. The arguments are read again from user
+ * memory: what the kernel copied is nowhere to be seen. A call that fails before they are copied
+ * has none.
  */
 __noinline int socketcall__emit(u32 which)
 {
@@ -47,7 +48,7 @@ __noinline int socketcall__emit(u32 which)
 	}
 	if (call == SYS_SOCKETPAIR && frame->head.success)
 		emit__user_bytes(frame, EA_ITEM_FD_PAIR, 0, (void *)(u64)words[3], 8, 8);
-	return 0;
+	return net__emit(which);
 }
 
 #endif

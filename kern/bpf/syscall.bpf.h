@@ -67,6 +67,7 @@ __noinline int syscall__emit_family(u32 which)
 	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_event *head;
+	u32 words[3];
 	u8 *to;
 
 	if (!frame)
@@ -114,6 +115,21 @@ __noinline int syscall__emit_family(u32 which)
 			emit__end(frame, 8);
 		}
 		return 0;
+	case EA_FAMILY_OLD_MMAP:
+		/* struct mmap_arg_struct32: flags, descriptor and offset are its last words */
+		if (bpf_probe_read_user(words, sizeof(words), (void *)(head->args[0] + 12))) {
+			emit__unread();
+			return 0;
+		}
+		if ((words[0] & MAP_ANONYMOUS) || (words[2] & (PAGE_SIZE - 1)))
+			return 0;
+		to = emit__begin(frame, EA_ITEM_MMAP, 0, 8);
+		if (to) {
+			((u32 *)to)[0] = words[1];
+			((u32 *)to)[1] = words[0];
+			emit__end(frame, 8);
+		}
+		return 0;
 	case EA_FAMILY_DELETE_MODULE:
 		/* refused before the name is read, or no modules in this kernel */
 		if (head->exit == -EPERM || head->exit == -ENOSYS)
@@ -134,8 +150,10 @@ __noinline int syscall__emit_family(u32 which)
 		special__emit(which, head->arch == AUDIT_ARCH_I386);
 		return 0;
 	case EA_FAMILY_SOCKETCALL:
-		socketcall__emit(which);
-		return 0;
+		return socketcall__emit(which);
+	case EA_FAMILY_RING:
+		ring__emit(which);
+		return net__emit(which);
 	case EA_FAMILY_SETTIME:
 		if (!head->success || !ea_has_tai)
 			return 0;
@@ -246,31 +264,18 @@ static __always_inline void syscall__gather(struct ea_event *head, struct task_s
 		task__exe(task, head);
 }
 
-/*
- * Judges an event whose syscall facts are in the frame's head, and begins it when a rule wants it.
- * 1: it is to be emitted; it has its number.
- */
-__noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
+/* Begins an event that a rule wants, whose number and action are in the frame. 1: it has its
+ * number. */
+static __always_inline int syscall__begin(u32 which, u32 generation)
 {
 	struct task_struct *task = task__current();
 	struct ea_frame *frame = maps__frame(which);
 	struct ea_counters *counters;
 	struct ea_event *head;
-	int matched;
 
 	if (!frame)
 		return 0;
 	head = &frame->head;
-	head->pid = GET(task, tgid);
-	head->tid = GET(task, pid);
-	head->personality = GET(task, personality);
-	syscall__gather(head, task, needs);
-	matched = first && filter__search(which, generation, first);
-	if (needs & EA_NEED_WATCH)
-		matched = filter__watches(which, generation, matched);
-	if (!matched || frame->never)
-		return 0;
-	syscall__gather(head, task, ~needs);
 	head->rule = frame->rule;
 	head->excluded = 0;
 	if (ea_config.flags[generation & 1] & EA_CONFIG_EXCLUDES) {
@@ -295,6 +300,35 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 	frame->used = 0;
 	frame->overflow = 0;
 	return 1;
+}
+
+/*
+ * Judges an event whose syscall facts are in the frame's head, and begins it when a rule wants it.
+ * 1: it is to be emitted; it has its number.
+ */
+__noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
+{
+	struct task_struct *task = task__current();
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_event *head;
+	int matched;
+
+	if (!frame)
+		return 0;
+	head = &frame->head;
+	head->pid = GET(task, tgid);
+	head->tid = GET(task, pid);
+	head->personality = GET(task, personality);
+	syscall__gather(head, task, needs);
+	matched = first && filter__search(which, generation, first);
+	if (needs & EA_NEED_WATCH)
+		matched = filter__watches(which, generation, matched);
+	if (head->family == EA_FAMILY_RING)
+		matched = ring__decided(which, matched);
+	if (!matched || frame->never)
+		return 0;
+	syscall__gather(head, task, ~needs);
+	return syscall__begin(which, generation);
 }
 
 /* What perm= asks of an open, from its flags; what others do is decided by their number alone. */
@@ -440,9 +474,14 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 	case EA_FAMILY_PIDFD_SIGNAL:
 		state = maps__task(task);
 		break;
+	case EA_FAMILY_RETURN:
+		if (!return__take(which))
+			return 0;
+		break;
 	default:
 		if ((family >= EA_FAMILY_ADDRESS_IN && family <= EA_FAMILY_RECVMMSG) ||
-		    family == EA_FAMILY_BIND)
+		    family == EA_FAMILY_BIND || family == EA_FAMILY_SOCKETCALL ||
+		    family == EA_FAMILY_RING)
 			net__find(which, arch_index);
 		break;
 	}
@@ -471,7 +510,8 @@ judge:
 			emit__name(which, 0,
 				   family == EA_FAMILY_EXEC ? head->args[0] : head->args[1],
 				   EA_NAME_NO_INODE);
-	} else if (frame->address_len) {
+	} else if (frame->address_len && family != EA_FAMILY_SOCKETCALL &&
+		   family != EA_FAMILY_RING) {
 		names = net__emit(which);
 	} else {
 		names = syscall__emit_family(which);
@@ -498,6 +538,8 @@ done:
 		special__end(task);
 	if (denied__may_be(head->exit))
 		denied__end(task);
+	if (family == EA_FAMILY_RING)
+		ring__leave();
 	if (state)
 		maps__task_done(task, state);
 	return 0;
@@ -520,7 +562,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	stubs = ea_config.flags[generation & 1] & EA_CONFIG_STUBS;
 	if (by_stub ? !stubs : stubs)
 		return 0;
-	entry = maps__entry(generation, arch_index, GET(regs, orig_ax));
+	entry = maps__entry(generation, arch_index, (u32)return__number(GET(regs, orig_ax)));
 	if (!entry)
 		return 0;
 	which = maps__enter();

@@ -42,6 +42,8 @@ pub const CONFIG_TREES: u32 = 4;
 pub const CONFIG_INODES: u32 = 8;
 /// `EA_CONFIG_STUBS`
 pub const CONFIG_STUBS: u32 = 16;
+/// `EA_CONFIG_RING`
+pub const CONFIG_RING: u32 = 32;
 /// `EA_STEP_FALSE`: the step that is never true.
 pub const STEP_FALSE: u32 = 1;
 /// `EA_STEP_LAST`
@@ -254,6 +256,9 @@ numbered! {
         Adjtime = 30,
         InitModule = 31,
         Socketcall = 32,
+        Ring = 33,
+        Return = 34,
+        OldMmap = 35,
     }
 }
 
@@ -261,7 +266,10 @@ impl Family {
     /// Whether syscalls of the family have a socket address.
     pub const fn has_address(self) -> bool {
         let number = self as u16;
-        (number >= Self::AddressIn as u16 && number <= Self::Recvmmsg as u16) || number == Self::Bind as u16
+        (number >= Self::AddressIn as u16 && number <= Self::Recvmmsg as u16)
+            || number == Self::Bind as u16
+            || number == Self::Socketcall as u16
+            || number == Self::Ring as u16
     }
 
     /// Whether syscalls of the family may look up names.
@@ -278,6 +286,8 @@ impl Family {
                 | Self::Sendto
                 | Self::Sendmsg
                 | Self::Sendmmsg
+                | Self::Socketcall
+                | Self::Ring
         )
     }
 }
@@ -737,8 +747,8 @@ pub struct Exe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Set {
-    /// bit per number, by architecture index
-    pub words: [[u32; SYSCALLS / 32]; ARCHES],
+    /// bit per number, by architecture index; behind the architectures: of operations of `io_uring` outside of syscalls
+    pub words: [[u32; SYSCALLS / 32]; ARCHES + 1],
 }
 
 /// An object of a generation: key of the watches and of the trees.
@@ -823,6 +833,8 @@ pub struct Config {
     pub exclude_first: [u32; GENERATIONS],
     /// zero
     pub pad: u32,
+    /// operations of `io_uring` outside of syscalls
+    pub ring: [Entry; GENERATIONS],
 }
 
 /// Per CPU.
@@ -890,7 +902,7 @@ mod tests {
             Child { ino, dev, generation, name }
             Bound { first, dev, ino }
             End { auid, ses }
-            Config { generation, enabled, daemon, flags, task_first, exclude_first, pad }
+            Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring }
             Counters { produced, lost, unread, no_state, cut, adrift }
         };
         assert_eq!(ours, theirs);

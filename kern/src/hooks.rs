@@ -83,8 +83,6 @@ pub enum Fact {
     Clock,
     /// The operations of an `io_uring`.
     Uring,
-    /// The arguments behind a pointer of a syscall that is many in one.
-    Multiplex,
     /// The registers with which a return from a signal handler was asked for.
     Return,
 }
@@ -119,7 +117,6 @@ impl Fact {
             Self::Module => "names of modules",
             Self::Clock => "settings of the clock",
             Self::Uring => "operations of io_uring",
-            Self::Multiplex => "arguments of multiplexed calls",
             Self::Return => "registers of returns from signal handlers",
         }
     }
@@ -372,6 +369,25 @@ hooks! {
             Fentry "ea_queue_send" "do_mq_timedsend",
             Fentry "ea_queue_receive" "do_mq_timedreceive"
         ];
+    /// The syscall in which operations of an `io_uring` are carried out.
+    RingEnter: "io_uring_enter" [Uring]
+        [
+            Fentry "ea___x64_sys_io_uring_enter" "__x64_sys_io_uring_enter",
+            Fentry "ea___ia32_sys_io_uring_enter" "__ia32_sys_io_uring_enter"
+        ],
+        [Fentry "ea___x64_sys_io_uring_enter" "__x64_sys_io_uring_enter"];
+    /// Operations of an `io_uring`.
+    RingOperation: "operations of io_uring" [Uring]
+        [Fentry "ea___io_issue_sqe" "__io_issue_sqe", Fexit "ea___io_issue_sqe_done" "__io_issue_sqe"],
+        [Fentry "ea_io_issue_sqe" "io_issue_sqe", Fexit "ea_io_issue_sqe_done" "io_issue_sqe"];
+    /// Returns from signal handlers, which lose what they were called with.
+    Return: "registers of returns from signal handlers" [Return]
+        [
+            Fentry "ea_rt_sigreturn" "__do_sys_rt_sigreturn",
+            Fentry "ea_compat_rt_sigreturn" "__do_compat_sys_rt_sigreturn",
+            Fentry "ea_compat_sigreturn" "__do_compat_sys_sigreturn"
+        ],
+        [Fentry "ea_rt_sigreturn" "__do_sys_rt_sigreturn"];
     /// What happens to names in marked directories, and to marked inodes.
     Watch: "which inodes watched names lead to" []
         [Fentry "ea_watch" "inotify_handle_inode_event"];

@@ -42,6 +42,7 @@ mod value;
 use attachments::{Attached, Attachments, Target};
 pub use generation::{Generation, Generations};
 pub use source::RingSource;
+use symbol::Variables;
 use value::{ConfigValue, CountersValue, EntryValue, SetValue, StepValue};
 
 /// Least time between two switches of generations, a thousand times what a program needs: the tables that are filled next may have
@@ -102,6 +103,9 @@ pub enum EngineError {
     /// The kernel has not what a hook hangs on.
     #[error("this kernel has no such function")]
     Absent,
+    /// What a hook reads has an address that the kernel does not tell.
+    #[error("the kernel hides the addresses of its variables")]
+    Hidden,
     /// A hook has no other place.
     #[error("needs BPF trampolines")]
     NoTrampolines,
@@ -213,10 +217,11 @@ type Ways = BTreeMap<Hook, &'static [Place]>;
 fn load_object(
     btf: &Btf,
     options: Options,
+    variables: &Variables,
     trampoline: &mut Result<(), String>,
 ) -> Result<(Ebpf, bool), EngineError> {
     let mut load = |object: &[u8]| {
-        let mut ebpf = program::load_maps(btf, options.ring_bytes, object)?;
+        let mut ebpf = program::load_maps(btf, options.ring_bytes, object, variables)?;
         if options.trampolines {
             *trampoline = program::load(&mut ebpf, btf, &TRAMPOLINE_PROBE).map_err(|error| brief(&error));
         }
@@ -301,7 +306,9 @@ fn kernel_functions() -> (Kernel, HashSet<String>) {
     let hooked = HOOKS.iter().flat_map(|info| info.ways.iter().copied().flatten()).map(|place| place.target);
     let bytes = fs::read(BTF).unwrap_or_default();
     let declared = btf::functions(&bytes, &wanted).unwrap_or_default();
-    let hooked = btf::single(&bytes, &hooked.collect()).unwrap_or_default();
+    let mut hooked = btf::single(&bytes, &hooked.collect()).unwrap_or_default();
+    // of those that stand there twice one is a declaration of the same
+    hooked.extend(declared.keys().cloned());
     let list = File::open("/proc/kallsyms");
     let addresses =
         list.and_then(|list| kallsyms::addresses(BufReader::with_capacity(1 << 16, list), &wanted));
@@ -355,8 +362,9 @@ impl Engine {
         let functions = options.trampolines.then(|| thread::spawn(kernel_functions));
         let btf = Btf::from_sys_fs().map_err(|error| EngineError::Btf(error.to_string()))?;
         offer.trials.push(("kernel BTF".into(), Ok(BTF.into())));
+        let variables = Variables::of_this_kernel();
         let mut trampoline = Err("masked off on the command line".to_owned());
-        let (mut ebpf, legacy) = load_object(&btf, options, &mut trampoline)?;
+        let (mut ebpf, legacy) = load_object(&btf, options, &variables, &mut trampoline)?;
         let state = if legacy { "ring buffer, hash of tasks" } else { "ring buffer, task storage" };
         offer.trials.push(("eBPF object and maps".into(), Ok(state.into())));
         let outcome = trampoline.clone().map(|()| FEXIT.place.program.to_owned());
@@ -367,6 +375,9 @@ impl Engine {
             let found = match info.hook {
                 // the body of the judge that has been loaded
                 Hook::SyscallExit => Ok(info.ways[0]),
+                Hook::RingOperation if variables.audits_rings && variables.ring_operations == 0 => {
+                    Err(EngineError::Hidden)
+                }
                 _ if options.thorough => load_hook(&mut ebpf, &btf, info.ways, trampoline.is_ok()),
                 hook => promising(&mut ebpf, &btf, hook, trampoline.is_ok().then_some(&hooked)),
             };
@@ -380,6 +391,7 @@ impl Engine {
         offer.trampoline = trampoline.map(|()| Trampoline {
             functions: Functions::new(&kernel),
             hooks: ways.keys().copied().collect(),
+            audits_rings: variables.audits_rings,
         });
         if let Ok(Trampoline { functions, .. }) = &offer.trampoline {
             let missing: Vec<String> = functions
@@ -658,6 +670,7 @@ impl Engine {
         self.config.flags[slot] = tables.flags;
         self.config.task_first[slot] = tables.task_first;
         self.config.exclude_first[slot] = tables.exclude_first;
+        self.config.ring[slot] = tables.ring;
         let generation = Generation { keys: tables.keys, hidden_filesystems: tables.hidden_filesystems };
         self.generations.add(next, generation);
         // First what belongs to the idle generation, then the number that makes it live.

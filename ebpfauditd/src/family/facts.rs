@@ -5,8 +5,7 @@
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
     Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup, Mode,
-    Module, Multiplex, Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken,
-    Uring,
+    Module, Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken, Uring,
 };
 
 /// By name, for all architectures; a syscall that is not here needs nothing.
@@ -72,14 +71,47 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Queue], &["mq_notify", "mq_getsetattr"]),
     (&[Module], &super::MODULE_LOADERS),
     (&[Clock], &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
-    (&[Uring], &["io_uring_enter", "io_uring_setup", "io_uring_register"]),
-    (&[Multiplex], &["socketcall"]),
+    (
+        &[
+            Uring, Getname, Name, Denied, Lookup, Open, Parent, Create, Delete, Rename, Link, Symlink, Attribute,
+            Address,
+        ],
+        &["io_uring_enter"],
+    ),
+    (&[Address, Name, Denied, Lookup, Parent, Create], &["socketcall"]),
     (&[Return], &["rt_sigreturn", "sigreturn"]),
 ];
 
 /// What the record of the syscall of this name needs.
 pub(super) fn of(name: &str) -> &'static [Fact] {
     FACTS.iter().find(|(_, names)| names.contains(&name)).map_or(&[], |&(facts, _)| facts)
+}
+
+/// Syscalls that look up names in some of their uses, which their record is not asked for here.
+const NAMES_NOW_AND_THEN: &[&str] = &["bpf", "ioctl"];
+
+/// Whether the syscall of this name may have a list of names.
+pub(super) fn has_names(name: &str) -> bool {
+    let gives_names = |fact: &Fact| {
+        matches!(
+            fact,
+            Exec | Name
+                | Lookup
+                | Parent
+                | Open
+                | Create
+                | Delete
+                | Link
+                | Rename
+                | Symlink
+                | Mode
+                | Owner
+                | Attribute
+                | Taken
+                | QueueFile
+        )
+    };
+    of(name).iter().any(gives_names) || NAMES_NOW_AND_THEN.contains(&name)
 }
 
 #[cfg(test)]

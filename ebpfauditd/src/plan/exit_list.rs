@@ -1,4 +1,4 @@
-//! The exit list: which engine gets which group of rules, and where their syscalls are judged.
+//! The exit list, with that of operations of `io_uring`, which are carried out in a syscall: which engine gets which group of rules, and where their syscalls are judged.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use audit_rules::{Action, Arch, Field, List, Rule, table};
 use kern::abi::{self, Family};
 use kern::hooks::{Fact, Hook};
 
-use super::{Assignment, EngineKind, Offer, Trampoline, arches, kernel, obstacle, syscalls};
-use crate::family::{ARCHES, Service, Services, node};
+use super::{Assignment, EngineKind, Offer, Trampoline, arches, kernel, obstacle};
+use crate::family::{ARCHES, Service, Services};
 use crate::syscall_function::{Missing, Moment, Stub};
 
 /// The most functions that get a stub of their own: attaching a hundred takes half a second, and detaching them 13 s on some
@@ -47,7 +47,7 @@ impl Obstacles {
     fn new(rules: &[Rule], roots: &[Option<usize>], obstacle: impl Fn(&Rule) -> Option<String>) -> Self {
         let mut found =
             Self { rules: vec![None; rules.len()], groups: vec![None; ARCHES.len() * abi::SYSCALLS] };
-        for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.list() == List::Exit) {
+        for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| is_planned(rule)) {
             found.rules[index] = obstacle(rule);
             if let (Some(_), Some(root)) = (&found.rules[index], roots[index]) {
                 found.groups[root].get_or_insert(index);
@@ -80,33 +80,31 @@ pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitLi
     let mut groups = Groups::new();
     let mut nodes: Vec<Vec<usize>> = Vec::with_capacity(rules.len());
     for rule in rules {
-        let mut mine = Vec::new();
-        if rule.list() == List::Exit {
-            for arch in arches(rule) {
-                mine.extend(syscalls(rule, ARCHES[arch]).map(|number| node(arch, number)));
-            }
-            for pair in mine.windows(2) {
-                groups.join(pair[0], pair[1]);
-            }
+        let mine = super::nodes(rule);
+        for pair in mine.windows(2) {
+            groups.join(pair[0], pair[1]);
         }
         nodes.push(mine);
     }
     let roots: Vec<Option<usize>> =
         nodes.iter().map(|nodes| nodes.first().map(|&first| groups.root(first))).collect();
-    let common = |rule: &Rule, hooks: Result<&BTreeSet<Hook>, &String>, obstacle: Judged| match hooks {
+    let common = |rule: &Rule, hooks: Result<&BTreeSet<Hook>, &String>, obstacle: Judged<'_>| match hooks {
         Err(reason) => Some(reason.clone()),
         Ok(_) if whole_tasks => Some("a task,always rule makes the kernel record whole tasks".into()),
         Ok(hooks) => obstacle(rule, services, hooks),
     };
     let trampoline = offer.trampoline.as_ref().map(|trampoline| &trampoline.hooks);
-    let trampolines =
-        Obstacles::new(rules, &roots, |rule| common(rule, trampoline, obstacle::of_trampolines));
+    let rings = offer.trampoline.as_ref().is_ok_and(|trampoline| trampoline.audits_rings);
+    let of_trampolines = |rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>| {
+        obstacle::of_ring(rule, rings).or_else(|| obstacle::of_trampolines(rule, services, hooks))
+    };
+    let trampolines = Obstacles::new(rules, &roots, |rule| common(rule, trampoline, &of_trampolines));
     let tracepoint = offer.tracepoint.as_ref();
     let tracepoints =
-        Obstacles::new(rules, &roots, |rule| common(rule, tracepoint, obstacle::of_tracepoints));
+        Obstacles::new(rules, &roots, |rule| common(rule, tracepoint, &obstacle::of_tracepoints));
 
     let mut list = ExitList { assignments: vec![None; rules.len()], stubs: BTreeSet::new() };
-    for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.list() == List::Exit) {
+    for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| is_planned(rule)) {
         let root = roots[index];
         let assignment = match (trampolines.of(index, root), tracepoints.of(index, root)) {
             (None, _) => Assignment::new(EngineKind::Trampoline, note(rule, services, true)),
@@ -120,7 +118,12 @@ pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitLi
     list
 }
 
-type Judged = fn(&Rule, &Services, &BTreeSet<Hook>) -> Option<String>;
+type Judged<'a> = &'a dyn Fn(&Rule, &Services, &BTreeSet<Hook>) -> Option<String>;
+
+/// Whether the rule is of a list that is planned here.
+fn is_planned(rule: &Rule) -> bool {
+    matches!(rule.list(), List::Exit | List::IoUring)
+}
 
 impl ExitList {
     /// Where the syscalls are judged: by stubs if all can be, else at the exit of every syscall; and what hooks the rules need.
@@ -139,6 +142,9 @@ impl ExitList {
             }
         }
         let trampoline = offer.trampoline.as_ref().ok();
+        if judged.iter().filter(|&&judged| judged).count() > abi::SYSCALLS / 2 {
+            everywhere.get_or_insert_with(|| "rules name every syscall".to_owned());
+        }
         if let Some(trampoline) = trampoline {
             let wanted = (0..judged.len()).filter(|&node| judged[node]);
             for (arch, number) in wanted.map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32)) {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use audit_rules::{Action, Comparison, Field, Op, Rule, table};
-use kern::abi::Family;
+use audit_rules::{Action, Comparison, Field, List, Op, Rule, table};
+use kern::abi::{self, Family};
 use kern::hooks::{Fact, HOOKS, Hook};
 
-use super::{arches, syscalls};
+use super::{arches, nodes};
 use crate::family::{ARCHES, Service, Services};
 
 /// The hooks that have a part in a fact.
@@ -87,13 +87,23 @@ fn beyond_tracepoints(rule: &Rule) -> Option<String> {
 ///
 /// A rule without `arch=` also names the 32-bit syscalls that happen to have its numbers. They do not decide.
 fn deciding(rule: &Rule) -> impl Iterator<Item = (usize, u32, &'static str)> + '_ {
-    let arches = arches(rule);
-    let native = arches.contains(&0);
-    arches.into_iter().filter(move |&arch| arch == 0 || !native).flat_map(move |arch| {
-        syscalls(rule, ARCHES[arch]).map(move |number| {
-            (arch, number, table::syscall::name(ARCHES[arch], number).unwrap_or("syscall"))
-        })
-    })
+    let native = arches(rule).contains(&0);
+    let all = nodes(rule).into_iter().map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32));
+    all.filter(move |&(arch, _)| arch == 0 || !native)
+        .map(|(arch, number)| (arch, number, table::syscall::name(ARCHES[arch], number).unwrap_or("syscall")))
+}
+
+/// Why a rule on operations of `io_uring` cannot be served by programs. `audited`: the kernel's audit sees those operations.
+pub(super) fn of_ring(rule: &Rule, audited: bool) -> Option<String> {
+    if rule.list() != List::IoUring {
+        return None;
+    }
+    if !audited {
+        return Some("this kernel does not audit operations of io_uring".into());
+    }
+    let watched = [Field::Path, Field::Inode].into_iter().find(|&field| rule.condition(field).is_some())?;
+    // the kernel compares the operations' numbers with that of the syscall
+    Some(format!("{} on the io_uring list is judged by the kernel alone", watched.name()))
 }
 
 /// Why the rule by itself cannot be served by trampolines.
@@ -118,6 +128,9 @@ pub(super) fn of_trampolines(rule: &Rule, services: &Services, hooks: &BTreeSet<
 pub(super) fn of_tracepoints(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
     if let Some(reason) = beyond_programs(rule).or_else(|| beyond_tracepoints(rule)) {
         return Some(reason);
+    }
+    if rule.list() == List::IoUring {
+        return Some("operations of io_uring are known only inside the kernel".into());
     }
     if rule.action() == Action::Never {
         return None;

@@ -10,7 +10,8 @@ use kern::hooks::{HookKind, Judge, Place};
 
 use crate::release::{Release, Update};
 
-use super::{EngineError, map_error, stub, symbol};
+use super::symbol::Variables;
+use super::{EngineError, map_error, stub};
 
 /// What keeps a program attached, as long as it is there.
 #[expect(dead_code, reason = "held, not read")]
@@ -22,10 +23,14 @@ pub(super) enum Link {
 }
 
 /// Creates the object's maps; nothing is loaded yet.
-pub(super) fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebpf, EngineError> {
+pub(super) fn load_maps(
+    btf: &Btf,
+    ring_bytes: u32,
+    object: &[u8],
+    variables: &Variables,
+) -> Result<Ebpf, EngineError> {
     let mut loader = EbpfLoader::new();
     let has_tai: u32 = u32::from(has_tai_clock());
-    let apparmor_sizes = symbol::apparmor_sizes();
     let open_prefers_cache = u32::from(Release::running() >= Release(6, 12));
     let new_name_first = u32::from(new_name_first());
     let module_early = u32::from(tells_of_early_failures());
@@ -34,7 +39,8 @@ pub(super) fn load_maps(btf: &Btf, ring_bytes: u32, object: &[u8]) -> Result<Ebp
         .allow_unsupported_maps()
         .map_max_entries("ea_events", ring_bytes)
         .override_global("ea_has_tai", &has_tai, true)
-        .override_global("ea_apparmor_sizes", &apparmor_sizes, true)
+        .override_global("ea_apparmor_sizes", &variables.apparmor_sizes, true)
+        .override_global("ea_ring_operations", &variables.ring_operations, true)
         .override_global("ea_open_prefers_cache", &open_prefers_cache, true)
         .override_global("ea_new_name_first", &new_name_first, true)
         .override_global("ea_module_early", &module_early, true);
