@@ -173,13 +173,13 @@ impl<'w> Builder<'w> {
     }
 
     /// The number of a set.
-    fn set(&mut self, set: abi::Set) -> u32 {
-        if let Some(&number) = self.set_numbers.get(&set) {
+    fn set(&mut self, set: &abi::Set) -> u32 {
+        if let Some(&number) = self.set_numbers.get(set) {
             return number;
         }
         let number = self.tables.sets.len() as u32;
-        self.tables.sets.push(set);
-        self.set_numbers.insert(set, number);
+        self.tables.sets.push(*set);
+        self.set_numbers.insert(*set, number);
         number
     }
 
@@ -252,10 +252,10 @@ pub fn lower(
             if set.words[abi::ARCHES] != [0; abi::SYSCALLS / 32] {
                 watches_outside |= abi::NEED_NAMES | abi::NEED_WATCH;
             }
-            mine.push(Test::new(0, abi::Op::Named, builder.set(set)));
+            mine.push(Test::new(0, abi::Op::Named, builder.set(&set)));
         }
         if ours && rule.list() == List::IoUring {
-            mine.push(Test::new(0, abi::Op::Named, builder.set(set_of_operations(rule))));
+            mine.push(Test::new(0, abi::Op::Named, builder.set(&set_of_operations(rule))));
         }
         if ours || rule.list() == List::Exclude {
             for condition in rule.conditions() {

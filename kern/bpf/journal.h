@@ -513,6 +513,23 @@ static __always_inline void journal__unbound(struct ea_object *object, u32 first
 	}
 }
 
+/* The root of these trees has come to its end: the syscall's names are in none of them any more. */
+static __always_inline void journal__untagged(struct ea_tags *tags, u32 generation)
+{
+	struct ea_journal *journal = journal__present();
+
+	if (!journal || (journal->generation & 1) != generation)
+		return;
+	for (int i = 0; i < EA_TAGS; i++) {
+		u32 tree = tags->tree[i];
+
+		if (!tree)
+			break;
+		tree--;
+		journal->tags[(tree / 64) & (EA_TREE_WORDS - 1)] &= ~(1ULL << (tree % 64));
+	}
+}
+
 /*
  * The working directory is about to change; the record shows the one in which the names were looked
  * up. It is kept by its address: until the syscall ends nothing else takes its place but where

@@ -102,6 +102,17 @@ int ea_getname_flags(u64 *ctx)
 	return journal__name(name);
 }
 
+SEC("fexit/getname_uflags")
+int ea_getname_uflags(u64 *ctx)
+{
+	u64 args[3];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 3, ctx);
+	return walk__is_error(args[2]) ? 0 : journal__name(args[2]);
+}
+
 SEC("fexit/getname")
 int ea_getname(u64 *ctx)
 {

@@ -169,11 +169,16 @@ __noinline int watch__end(u64 inode, u32 mask)
 	u32 is_parent = 0, is_known = 0;
 	struct ea_object object = {};
 	struct ea_end end = {.auid = ~0u, .ses = ~0u};
+	struct ea_tags *tags;
 
 	for (u32 generation = 0; generation < EA_GENERATIONS; generation++) {
 		journal__object(&object, inode, generation);
-		if ((mask & EA_FS_GONE) && !bpf_map_delete_elem(&ea_trees, &object))
+		tags = bpf_map_lookup_elem(&ea_trees, &object);
+		if ((mask & EA_FS_GONE) && tags) {
+			journal__untagged(tags, generation);
+			bpf_map_delete_elem(&ea_trees, &object);
 			is_known = 1;
+		}
 		if (!bpf_map_delete_elem(&ea_parents, &object))
 			is_parent = 1;
 	}

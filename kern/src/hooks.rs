@@ -346,6 +346,11 @@ hooks! {
         [Fentry "ea___x64_sys_fremovexattr" "__x64_sys_fremovexattr"];
     /// Names that are taken over, and refused before they are looked up.
     Getname: "names taken over" [Getname]
+        [
+            Fexit "ea_getname" "getname",
+            Fexit "ea_getname_flags" "getname_flags",
+            Fexit "ea_getname_uflags" "getname_uflags"
+        ],
         [Fexit "ea_getname" "getname", Fexit "ea_getname_flags" "getname_flags"],
         [Fexit "ea_getname_flags" "getname_flags"];
     /// Names that no path walk looks up: of message queues, of filesystems' types.

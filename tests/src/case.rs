@@ -127,25 +127,15 @@ impl Case {
         Self { obstacle: Some(obstacle), ..self }
     }
 
-    /// Whether its rules name what trampolines do not serve yet: every syscall, which operations of `io_uring` are among, those
-    /// operations, or socketcall. Such cases are recorded apart from the others, for rules that share a syscall share an engine.
-    pub fn is_beyond_trampolines(&self) -> bool {
-        self.rules.iter().any(|rule| {
-            let names_some = rule.contains("-S ") && !rule.contains("-S all");
-            let names_classes = rule.contains("perm=");
-            rule.contains("uring")
-                || rule.contains("socketcall")
-                || !(names_some || names_classes || rule.contains(",exclude"))
-        })
+    /// Whether its rules name every syscall. Such cases are recorded apart: they have all syscalls judged at their exit, and not by
+    /// stubs.
+    pub fn names_every_syscall(&self) -> bool {
+        self.rules.iter().any(|rule| rule.contains("-S all"))
     }
 
     /// The engines that a plan may give its rules to.
     pub fn engines(&self, trampolines: bool) -> &'static [&'static str] {
-        if self.engine == Engine::KernelAudit && self.is_beyond_trampolines() {
-            &["kernel audit"]
-        } else {
-            self.engine.words(trampolines)
-        }
+        self.engine.words(trampolines)
     }
 
     /// Its rules as lines of `audit.rules`, for the login uid `auid`.
@@ -219,6 +209,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "ipc", cases: action::ipc::CASES },
     Family { name: "socket_file", cases: action::socket_file::CASES },
     Family { name: "ring", cases: action::ring::CASES },
+    Family { name: "every", cases: action::every::CASES },
     Family { name: "i386", cases: action::i386::CASES },
     Family { name: "program", cases: action::program::CASES },
     Family { name: "path_rule", cases: action::path_rule::CASES },

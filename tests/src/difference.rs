@@ -96,6 +96,25 @@ pub const DIFFERENCES: &[Difference] = &[
         on: On::Every,
     },
     Difference {
+        id: "ring-worker-names",
+        explains: |mismatch| {
+            const BY_WORKERS: &[&str] = &[
+                "ring-openat-worker",
+                "ring-openat-create",
+                "ring-unlinkat",
+                "ring-mkdirat",
+                "ring-renameat",
+                "ring-linkat",
+                "ring-symlinkat",
+                "ring-watched-unlink-worker",
+                "ring-watched-rename-worker",
+            ];
+            BY_WORKERS.contains(&mismatch.case.as_str())
+                && (mismatch.record == "PATH" || is_field(mismatch, "URINGOP", &["items"]))
+        },
+        on: On::Trampolines,
+    },
+    Difference {
         id: "absent-syscalls",
         explains: |mismatch| {
             mismatch.case == "uselib-refused" && mismatch.record.is_empty() && mismatch.ours.is_none()

@@ -11,6 +11,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// One argument register of a system call.
 #[derive(Debug)]
@@ -239,6 +240,15 @@ pub fn call32(number: u32, a: u32, b: u32, c: u32) -> Result<i64, Errno> {
     }
     let result = i64::from(result as i32);
     if result < 0 { Err(Errno::from_raw(-result as i32)) } else { Ok(result) }
+}
+
+/// Has the signal caught by a handler that does nothing.
+pub fn catch(signal: i32) -> Result<(), Errno> {
+    extern "C" fn nothing(_: i32) {}
+    let handler = SigHandler::Handler(nothing);
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing, which is safe at any time.
+    unsafe { sigaction(Signal::try_from(signal)?, &action) }.map(drop)
 }
 
 /// Installs a seccomp filter that answers system call `number` with `EPERM` and lets the others pass.

@@ -225,13 +225,11 @@ fn ours_agrees_with_the_original() -> Result<()> {
     let cases = playable();
     let theirs = record(Side::Theirs, &audit, &fixture, &cases)?;
     let mut found = counted(&cases, &theirs);
-    for (engine, beyond) in
+    for (engine, every) in
         [(Engine::Tracepoint, false), (Engine::KernelAudit, false), (Engine::KernelAudit, true)]
     {
-        // Apart, because rules that share a syscall share an engine, and some of these name every syscall.
-        let is_of_them = |case: &Case| {
-            case.engine == engine && (engine == Engine::Tracepoint || case.is_beyond_trampolines() == beyond)
-        };
+        // Apart, because rules that share a syscall share an engine.
+        let is_of_them = |case: &Case| case.engine == engine && case.names_every_syscall() == every;
         let cases: Vec<_> = cases.iter().copied().filter(|(_, case)| is_of_them(case)).collect();
         let ours = record(Side::Ours, &audit, &fixture, &cases)?;
         found.extend(mismatches(&cases, &theirs, &ours));

@@ -73,8 +73,8 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Clock], &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
     (
         &[
-            Uring, Getname, Name, Denied, Lookup, Open, Parent, Create, Delete, Rename, Link, Symlink, Attribute,
-            Address,
+            Uring, Getname, Name, Denied, Lookup, Open, Parent, Create, Delete, Rename, Link, Symlink,
+            Attribute, Address,
         ],
         &["io_uring_enter"],
     ),

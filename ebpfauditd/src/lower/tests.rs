@@ -7,6 +7,7 @@ use kern::abi::Event;
 use proptest::prelude::*;
 
 use super::*;
+use crate::family::node;
 use crate::plan::plan;
 use crate::plan::tests::{offer_with_trampolines, rules};
 
@@ -212,4 +213,23 @@ proptest! {
             prop_assert_eq!(search(&tables, entry(&tables, call).first, &words), due, "{}: {:?}", call, lines);
         }
     }
+}
+
+#[test]
+fn operations_outside_of_syscalls_have_their_own_entry() {
+    let of = |lines: &[&str]| tables(&rules(lines));
+    let none = of(&["-a always,exit -F arch=b64 -S mkdir -k a"]);
+    assert_eq!((none.ring, none.flags & abi::CONFIG_RING), (Entry::default(), 0));
+    let list = of(&["-a always,io_uring -S openat -F uid=1 -k u"]);
+    assert_eq!(run(&list, list.ring.first), [0]);
+    assert!(list.flags & abi::CONFIG_RING != 0 && list.ring.needs & abi::NEED_NAMES != 0);
+    // the syscall is judged, too, though no rule names it
+    assert_eq!(entry(&list, "io_uring_enter").first, abi::STEP_FALSE);
+    let set = list.sets[0].words;
+    assert!(set[0] == set[abi::ARCHES] && set[1] == set[0] && set[0] != [0; abi::SYSCALLS / 32]);
+    // a watch is on what workers do, unless it asks for what they do not have
+    let watch = |line| of(&[line]).ring.needs & abi::NEED_WATCH != 0;
+    assert!(watch("-a always,exit -S all -F path=/etc/passwd"));
+    assert!(!watch("-a always,exit -F arch=b64 -S all -F path=/etc/passwd"));
+    assert!(!watch("-w /etc/passwd -p wa"));
 }

@@ -39,7 +39,7 @@ pub(crate) fn offer_with_trampolines() -> Offer {
     });
     let kernel = Kernel { declared: declared.collect(), addresses: HashMap::new() };
     let hooks = kern::hooks::HOOKS.iter().map(|info| info.hook).collect();
-    let trampoline = Trampoline { functions: Functions::new(&kernel), hooks };
+    let trampoline = Trampoline { functions: Functions::new(&kernel), hooks, audits_rings: true };
     Offer { trampoline: Ok(trampoline), modules: true, ..offer() }
 }
 
@@ -141,4 +141,46 @@ fn what_a_trampoline_cannot_hang_on_is_served_otherwise() {
     let after = plan(&plain, &offer);
     assert!(after.judges_everywhere() && after.stubs().is_empty());
     assert_eq!(after.assignments()[0].engine, ByTrampoline);
+}
+
+#[test]
+fn rules_for_every_syscall_are_judged_at_every_exit() {
+    let lines = ["-a always,exit -S all -F uid=7 -k e", "-a always,exit -F arch=b32 -S all -F uid=7 -k e"];
+    assert_eq!(engines(&lines, &offer_with_trampolines()), [ByTrampoline; 2]);
+    let plan = plan(&rules(&lines[..1]), &offer_with_trampolines());
+    assert!(plan.judges_everywhere());
+    // what never comes to its exit is judged where it begins
+    assert!(plan.stubs().iter().all(|stub| stub.function.name.contains("exit")), "{:?}", plan.stubs());
+    assert!([Hook::RingOperation, Hook::Return].iter().all(|hook| plan.hooks().contains(hook)));
+}
+
+#[test]
+fn rules_on_names_are_about_syscalls_that_have_some() {
+    let named = |line: &str| {
+        let rule = rules(&[line]).pop().unwrap();
+        move |name: &[u8]| {
+            syscalls(&rule, 0).any(|number| table::syscall::number(ARCHES[0], name) == Some(number))
+        }
+    };
+    for line in ["-a always,exit -S all -F path=/etc/passwd", "-a always,exit -S all -F obj_uid!=0"] {
+        let named = named(line);
+        assert!(
+            named(b"openat") && named(b"io_uring_enter") && named(b"fchmod") && named(b"execve"),
+            "{line}"
+        );
+        assert!(!named(b"getpid") && !named(b"read") && !named(b"io_uring_setup"), "{line}");
+    }
+    // not of the type: so is what has no name
+    assert!(named("-a always,exit -S all -F filetype!=file")(b"getpid"));
+}
+
+#[test]
+fn rules_on_operations_go_with_the_syscall_that_they_are_carried_out_in() {
+    let lines = ["-a always,io_uring -S openat -k u", "-a always,exit -F arch=b64 -S io_uring_enter -k e"];
+    assert_eq!(engines(&lines, &offer_with_trampolines()), [ByTrampoline; 2]);
+    let mut old = offer_with_trampolines();
+    old.trampoline.as_mut().unwrap().audits_rings = false;
+    assert_eq!(engines(&lines, &old), [KernelAudit, KernelAudit]);
+    assert_eq!(engines(&lines[1..], &old), [ByTrampoline]);
+    assert_eq!(engines(&lines, &offer()), [KernelAudit, KernelAudit]);
 }

@@ -3,6 +3,7 @@
 pub mod chdir;
 pub mod create;
 pub mod directory;
+pub mod every;
 pub mod exec;
 pub mod field_rule;
 pub mod file;

@@ -12,8 +12,8 @@ use kern::hooks::Hook;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::*;
-use crate::engine::ebpf::SMALLEST_RING;
 use crate::engine::ebpf::program::load_maps;
+use crate::engine::ebpf::{SMALLEST_RING, Variables};
 
 /// The idle slot of a filter that has not switched yet.
 const SLOT: u32 = 1;
@@ -32,8 +32,9 @@ fn follower() -> Option<Ebpf> {
     let hook = Hook::Watch.info().ways[0][0];
     let mut reasons = Vec::new();
     for object in [kern::OBJECT, kern::LEGACY_OBJECT] {
-        let attached =
-            load_maps(&btf, SMALLEST_RING, object).map_err(|error| error.to_string()).and_then(|mut ebpf| {
+        let attached = load_maps(&btf, SMALLEST_RING, object, &Variables::default())
+            .map_err(|error| error.to_string())
+            .and_then(|mut ebpf| {
                 let program: &mut FEntry = ebpf.program_mut(hook.program).unwrap().try_into().unwrap();
                 program.load(hook.target, &btf).map_err(|error| error.to_string())?;
                 program.attach().map_err(|error| error.to_string())?;
