@@ -243,12 +243,12 @@ static __always_inline void child__rename_goes_on(u64 victim)
 /* int may_delete([id,] struct inode *dir, struct dentry *victim, bool isdir) */
 static __always_inline int child__may_delete(u64 *ctx)
 {
-	u64 args[8], inode = 0, dir, victim;
+	u64 args[5], inode = 0, dir, victim;
 	s32 result;
 
 	if (!walk__wanted())
 		return 0;
-	walk__arguments(args, 8, ctx);
+	walk__arguments(args, 5, ctx);
 	dir = args[child__mapped()];
 	victim = args[child__mapped() + 1];
 	result = (s32)args[child__mapped() + 3];

@@ -17,8 +17,11 @@ static __always_inline struct ea_journal *journal__present(void)
 	return maps__state(&ea_journals, task__current());
 }
 
-/* What the rules say of the syscall that the task is in; NULL: nothing that concerns names. */
-static __always_inline struct ea_entry *journal__entry(u32 generation)
+/*
+ * What the rules need of the names of what the task is doing: EA_NEED_*; 0: nothing. The registers
+ * say nothing of an operation of io_uring outside of a syscall.
+ */
+__noinline int journal__needs(u32 generation)
 {
 	struct task_struct *task = task__current();
 	struct ea_entry *entry;
@@ -26,15 +29,15 @@ static __always_inline struct ea_entry *journal__entry(u32 generation)
 
 	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon ||
 	    (GET(task, flags) & PF_KTHREAD))
-		return NULL;
+		return 0;
 	regs = task__regs(task);
 	if (ring__is_outside(generation))
 		entry = ring__entry(generation);
 	else if (GET(task, flags) & PF_IO_WORKER)
-		return NULL;
+		return 0;
 	else
 		entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));
-	return entry && (entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH)) ? entry : NULL;
+	return entry && (entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH)) ? entry->needs : 0;
 }
 
 static __always_inline int journal__is_of(struct ea_journal *journal, u32 nr, u64 *args,
@@ -316,7 +319,7 @@ static __always_inline void journal__found(struct ea_slot *slot, u64 inode, stru
 __noinline int journal__inode(u64 filename, u64 dentry, u32 op, u32 flags)
 {
 	u32 generation = ea_config.generation;
-	struct ea_entry *entry = journal__entry(generation);
+	u32 needs = (u32)journal__needs(generation);
 	struct ea_journal *journal;
 	struct ea_object object;
 	struct ea_runs runs = {};
@@ -325,23 +328,23 @@ __noinline int journal__inode(u64 filename, u64 dentry, u32 op, u32 flags)
 	u32 trees;
 	int hit = flags & EA_SLOT_KEEP;
 
-	if (!entry)
+	if (!needs)
 		return 0;
 	trees = ea_config.flags[generation & 1] & EA_CONFIG_TREES;
 	if (dentry)
 		READ(inode, (struct dentry *)dentry, d_inode);
-	if (inode && (entry->needs & EA_NEED_WATCH)) {
+	if (inode && (needs & EA_NEED_WATCH)) {
 		journal__object(&object, inode, generation);
 		hit |= journal__runs(&runs, &object);
 	}
-	if ((entry->needs & EA_NEED_HIT) && !hit && !(trees && inode))
+	if ((needs & EA_NEED_HIT) && !hit && !(trees && inode))
 		return 0;
 	journal = journal__begin(generation);
 	if (!journal)
 		return 0;
 	if (trees && inode)
 		hit |= journal__trees(journal, dentry, generation);
-	if ((entry->needs & EA_NEED_HIT) && !hit)
+	if ((needs & EA_NEED_HIT) && !hit)
 		return 0;
 	slot = journal__slot(journal, filename);
 	if (!slot)
@@ -356,11 +359,11 @@ __noinline int journal__inode(u64 filename, u64 dentry, u32 op, u32 flags)
 /* audit_getname. A name that is taken over already stays where it is. */
 __noinline int journal__name(u64 filename)
 {
-	struct ea_entry *entry = journal__entry(ea_config.generation);
+	u32 needs = (u32)journal__needs(ea_config.generation);
 	struct ea_journal *journal;
 	struct ea_slot *slot;
 
-	if (!entry || (entry->needs & EA_NEED_HIT))
+	if (!needs || (needs & EA_NEED_HIT))
 		return 0;
 	journal = journal__begin(ea_config.generation);
 	if (!journal)
@@ -376,11 +379,11 @@ __noinline int journal__name(u64 filename)
 /* The same for a name that is new, whatever lay at its address before. */
 __noinline int journal__new_name(u64 filename)
 {
-	struct ea_entry *entry = journal__entry(ea_config.generation);
+	u32 needs = (u32)journal__needs(ea_config.generation);
 	struct ea_journal *journal;
 	struct ea_slot *slot;
 
-	if (!entry || (entry->needs & EA_NEED_HIT))
+	if (!needs || (needs & EA_NEED_HIT))
 		return 0;
 	journal = journal__begin(ea_config.generation);
 	if (!journal)
@@ -441,14 +444,14 @@ static __always_inline void journal__directory(struct ea_journal *journal, u64 i
 __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 {
 	u32 generation = ea_config.generation;
-	struct ea_entry *entry = journal__entry(generation);
+	u32 needs = (u32)journal__needs(generation);
 	struct ea_object dir, object;
 	struct ea_slot *slot = NULL;
 	struct ea_journal *journal;
 	struct ea_runs runs = {};
 	const char *text = NULL;
 
-	if (!entry)
+	if (!needs)
 		return 0;
 	journal = journal__begin(generation);
 	if (!journal)
@@ -478,7 +481,7 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 	if (!inode)
 		return 0;
 	journal__object(&object, inode, generation);
-	if (entry->needs & EA_NEED_WATCH)
+	if (needs & EA_NEED_WATCH)
 		journal__runs(&runs, &object);
 	if (ea_config.flags[generation & 1] & EA_CONFIG_TREES)
 		journal__tag(journal, &object);

@@ -165,7 +165,7 @@ static __always_inline int walk__is_error(u64 pointer)
 /* 1: rules on names speak of the running syscall. */
 static __always_inline int walk__wanted(void)
 {
-	return journal__entry(ea_config.generation) != NULL;
+	return journal__needs(ea_config.generation) != 0;
 }
 
 /* Decides the numbers of a walk's flags. */

@@ -352,7 +352,8 @@ hooks! {
             Fexit "ea_getname_uflags" "getname_uflags"
         ],
         [Fexit "ea_getname" "getname", Fexit "ea_getname_flags" "getname_flags"],
-        [Fexit "ea_getname_flags" "getname_flags"];
+        [Fexit "ea_getname_flags" "getname_flags"],
+        [Fexit "ea_getname" "getname"];
     /// Names that no path walk looks up: of message queues, of filesystems' types.
     Taken: "names that no path walk looks up" [Taken]
         [
