@@ -27,14 +27,19 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// The signal called `name`, whatever its case.
+    /// The signal called `name`, or by what it does, whatever its case.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        const NAMES: [(&str, Signal); 5] = [
+        const NAMES: [(&str, Signal); 10] = [
             ("TERM", Signal::Term),
             ("HUP", Signal::Hup),
             ("USR1", Signal::Usr1),
             ("USR2", Signal::Usr2),
             ("CONT", Signal::Cont),
+            ("stop", Signal::Term),
+            ("reload", Signal::Hup),
+            ("rotate", Signal::Usr1),
+            ("resume", Signal::Usr2),
+            ("state", Signal::Cont),
         ];
         NAMES.iter().find(|row| row.0.as_bytes().eq_ignore_ascii_case(name)).map(|row| row.1)
     }
@@ -117,7 +122,7 @@ pub enum Command {
     IgnoreErrors,
     /// `-c`: the same, but the load ends with exit code 1 if there was one.
     ContinueOnErrors,
-    /// `-h`: print the usage. Comes with an error, because the original ends with code 255.
+    /// `-h`, `--help`: print the usage.
     Usage,
     /// `-v`: print the version.
     Version,

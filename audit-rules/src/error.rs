@@ -33,8 +33,8 @@ pub enum Problem {
     /// The line is understood, but the kernel refuses such a rule. A caller that has someone to ask may send `request` and
     /// report the answer instead of the message.
     Refused(Box<Refused>),
-    /// `-h` was given, which the original ends with code 255.
-    Usage,
+    /// `--signal` names no signal: exit code 1, and nothing of what follows is looked at, in a file either.
+    NoSignal,
 }
 
 /// A rule that the kernel refuses for its content.
@@ -75,7 +75,6 @@ impl Error {
                 format!("{}: {refusal}", String::from_utf8_lossy(&note.text).trim_end())
             }
             (Some(note), _) => String::from_utf8_lossy(&note.text).trim_end().to_owned(),
-            (None, Problem::Usage) => "help was asked for".to_owned(),
             (None, _) => "no option given".to_owned(),
         }
     }

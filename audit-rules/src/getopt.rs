@@ -14,6 +14,7 @@ pub(crate) enum Long {
     ResetLost,
     ResetBacklogWaitTimeActual,
     Signal,
+    Help,
 }
 
 /// Name, option, whether it takes an argument.
@@ -23,6 +24,7 @@ const LONG: &[(&str, Long, bool)] = &[
     ("reset-lost", Long::ResetLost, false),
     ("reset_backlog_wait_time_actual", Long::ResetBacklogWaitTimeActual, false),
     ("signal", Long::Signal, true),
+    ("help", Long::Help, false),
 ];
 
 /// An option that was met.
@@ -223,7 +225,7 @@ mod tests {
         assert_eq!(all("--reset-").0, [(Opt::Long(Long::ResetLost), String::new())]);
         assert_eq!(all("--reset-lost=1").0, [(Opt::Bad, String::new())]);
         assert_eq!(all("--signal").0, [(Opt::Bad, String::new())]);
-        assert_eq!(all("--help").0, [(Opt::Bad, String::new())]);
+        assert_eq!(all("--he").0, [(Opt::Long(Long::Help), String::new())]);
         assert_eq!(all("-S").0, [(Opt::Bad, String::new())]);
     }
 }

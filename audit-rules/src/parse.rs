@@ -33,6 +33,8 @@ enum Stop {
     Failed,
     /// As `Failed`, and what follows the options is not looked at either.
     FailedAtOnce,
+    /// As `FailedAtOnce`: no signal has this name.
+    NoSignal,
     /// The line is done and nothing is to be sent; stray words are still an error.
     Done,
     /// The line is done; stray words are not looked at.
@@ -145,7 +147,7 @@ impl Line<'_> {
             return self.fail("key option exceeds size limit");
         }
         if key.contains(&KEY_SEPARATOR) {
-            self.warn([b"key ", key, b" has illegal character"].concat());
+            return self.fail([b"key ", key, b" has illegal character"].concat());
         }
         if !self.key.is_empty() {
             self.key.push(KEY_SEPARATOR);
@@ -161,7 +163,7 @@ impl Line<'_> {
         while let Some((option, argument)) = self.options.next() {
             match self.option(option, argument) {
                 Ok(()) => {}
-                Err(stop @ (Stop::FailedAtOnce | Stop::Deprecated)) => return Err(stop),
+                Err(stop @ (Stop::FailedAtOnce | Stop::NoSignal | Stop::Deprecated)) => return Err(stop),
                 Err(Stop::DoneAtOnce) => return Ok(true),
                 Err(Stop::Done) => {
                     ended = Ok(true);
@@ -282,9 +284,8 @@ pub fn parse_line(number: u32, words: &[Word], host: &dyn Host) -> Result<Vec<Co
             line.commands.extend(line.said.into_iter().map(Command::Say));
             Ok(line.commands)
         }
-        Err((_, problem)) => {
-            let usage = line.commands.contains(&Command::Usage) && line.said.is_empty();
-            let syntax = if usage { Problem::Usage } else { Problem::Syntax };
+        Err((stop, problem)) => {
+            let syntax = if matches!(stop, Stop::NoSignal) { Problem::NoSignal } else { Problem::Syntax };
             let column = words.get(line.options.current).map_or(1, |word| word.column);
             Err(Error {
                 file: None,

@@ -140,10 +140,7 @@ fn text_condition(condition: &Condition, text: &[u8], watch: bool, out: &mut Vec
             }
         }
         _ => {
-            // The operator of these three is lost in 3.0.9's listing.
-            let fixed = matches!(field, Field::Path | Field::Dir | Field::Exe);
-            let op = if fixed { "=" } else { condition.op().symbol() };
-            put(out, format_args!(" -F {}{op}", field.name()));
+            put(out, format_args!(" -F {}{}", field.name(), condition.op().symbol()));
             out.extend_from_slice(text);
         }
     }

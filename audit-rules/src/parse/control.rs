@@ -3,16 +3,14 @@
 use super::{Line, Long, Step, Stop};
 use crate::{
     command::{Command, Signal},
+    error::Sink,
     number,
 };
 
 impl Line<'_> {
     pub(super) fn control(&mut self, letter: u8, argument: &[u8]) -> Step {
         match letter {
-            b'h' => {
-                self.commands.push(Command::Usage);
-                Err(Stop::Failed)
-            }
+            b'h' => self.done(Command::Usage),
             b'i' => self.done(Command::IgnoreErrors),
             b'c' => self.done(Command::ContinueOnErrors),
             b'v' => self.done(Command::Version),
@@ -34,14 +32,18 @@ impl Line<'_> {
     pub(super) fn long(&mut self, option: Long, argument: &[u8]) -> Step {
         match option {
             Long::LoginuidImmutable => self.done_at_once(Command::LoginuidImmutable),
-            Long::ResetLost => self.done_at_once(Command::ResetLost),
+            Long::ResetLost => self.done(Command::ResetLost),
+            Long::Help => self.done(Command::Usage),
             Long::ResetBacklogWaitTimeActual => self.done_at_once(Command::ResetBacklogWaitTimeActual),
             Long::BacklogWaitTime => {
                 self.numeric(argument, "Backlog_wait_time", "backlog_wait_time", Command::BacklogWaitTime)
             }
             Long::Signal => match Signal::from_name(argument) {
                 Some(signal) => self.done(Command::Signal(signal)),
-                None => self.fail([argument, b" is an unsupported signal"].concat()),
+                None => {
+                    self.say(Sink::Log, [argument, b" is an unsupported signal"].concat());
+                    Err(Stop::NoSignal)
+                }
             },
         }
     }

@@ -253,10 +253,19 @@ impl Line<'_> {
     }
 }
 
-/// What 3.0.9 lets onto the exclude list, with a kernel that has the extended one.
+/// What the kernel looks at on the exclude list.
 const fn is_for_exclude(field: Field) -> bool {
-    matches!(field, Field::Pid | Field::Uid | Field::Gid | Field::LoginUid | Field::MsgType | Field::Exe)
-        || field.is_subject_label()
+    matches!(
+        field,
+        Field::Pid
+            | Field::Uid
+            | Field::Gid
+            | Field::LoginUid
+            | Field::SessionId
+            | Field::MsgType
+            | Field::Exe
+            | Field::Key
+    ) || field.is_subject_label()
 }
 
 /// The tool's own idea of which field goes with which list, before it looks at the value.

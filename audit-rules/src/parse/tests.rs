@@ -43,11 +43,13 @@ fn control_options_come_out_in_order() {
         ("--reset-lost", Command::ResetLost),
         ("--reset_b", Command::ResetBacklogWaitTimeActual),
         ("--signal hup", Command::Signal(Signal::Hup)),
+        ("-h", Command::Usage),
+        ("--help", Command::Usage),
         ("--signal=USR1", Command::Signal(Signal::Usr1)),
     ] {
         assert_eq!(argv(line), Ok(vec![command]), "{line}");
     }
-    assert_eq!((Signal::Cont.number(), Signal::from_name(b"stop")), (18, None));
+    assert_eq!((Signal::Cont.number(), Signal::from_name(b"stop")), (18, Some(Signal::Term)));
 }
 
 #[test]
@@ -59,8 +61,8 @@ fn what_was_done_before_an_error_is_told() {
     assert_eq!((error.before, error.position.column), (vec![], 1));
     let error = argv("-v stray").expect_err("stray");
     assert_eq!((error.before, error.position.column), (vec![Command::Version], 4));
-    let error = argv("-h").expect_err("the original ends with 255");
-    assert_eq!((error.problem, error.before), (Problem::Usage, vec![Command::Usage]));
+    let error = argv("-e 1 --signal KILL").expect_err("KILL");
+    assert_eq!((error.problem, error.before), (Problem::NoSignal, vec![Command::Enable(1)]));
     let error = argv("stray").expect_err("nothing to do");
     assert!(error.said.is_empty());
     assert_eq!(error.to_string(), "no option given");

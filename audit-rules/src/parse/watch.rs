@@ -24,6 +24,9 @@ impl Line<'_> {
         if self.add.is_some() || self.delete.is_some() {
             return self.fail("watch option can't be given with a syscall");
         }
+        if self.has_syscalls {
+            return self.fail("Watches may not include fields or actions");
+        }
         self.add = Some((List::Exit, false));
         self.set_watch(path)
     }

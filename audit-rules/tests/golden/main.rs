@@ -20,6 +20,19 @@ use run::Run;
 
 const SHIPPED: &str = "/usr/share/doc/auditd/examples/rules";
 
+/// Lines that 4.2 takes in another way than 3.0.9, which wrote the golden file; docs/differences.md says how.
+const AS_NEWEST: [&[u8]; 9] = [
+    b"-a always,exclude -F sessionid=1",
+    b"-a never,filesystem -F fstype=cgroup",
+    b"-a always,exit -F exe!=/usr/bin/true",
+    b"-a always,exit -S getpid -k x\x01y",
+    b"-w /etc/shadow -k x\x01y\x01",
+    b"-a never,exclude -F exe=/usr/bin/true -k k",
+    b"-a always,exclude -F msgtype=CWD -F key=x",
+    b"-h",
+    b"--help",
+];
+
 fn golden_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/rules")
 }
@@ -61,7 +74,7 @@ fn every_line_of_the_corpus_is_as_the_original() {
         let exit = if run.line(parse_words(&words, &host), &host).is_ok() { 0 } else { 255 };
         let expected = entries.get(line).unwrap_or_else(|| panic!("no golden entry for {}", shorten(line)));
         let ours = run.golden(exit, &host);
-        if ours != *expected {
+        if (ours != *expected) != AS_NEWEST.contains(&line) {
             wrong.push(format!("{}\nours:\n{}theirs:\n{}", shorten(line), shorten(&ours), shorten(expected)));
         }
         tried += 1;

@@ -1,4 +1,5 @@
-//! `auditctl`: behaves as that of audit 3.0.9 (man page auditctl(8)), byte for byte on both streams.
+//! `auditctl`: behaves as that of audit 4.2 (man page auditctl(8)), byte for byte on both streams; docs/differences.md has where
+//! it does not, and where 4.2 is not as 3.0.9 was.
 //!
 //! It talks to our daemon if one answers on the control socket, and to the kernel otherwise, with the same requests. Rules
 //! files are the one difference: our daemon takes a file as a whole or not at all, unless the file says that errors are
@@ -22,10 +23,12 @@ use target::Target;
 
 /// How the program ends.
 mod exit {
-    /// All went well, or there was nothing that could be done (`auditctl -a` while the rules are locked).
+    /// All went well, or auditing is off for good.
     pub(super) const SUCCESS: u8 = 0;
-    /// No arguments, or a rules file with an error.
+    /// No arguments, a rules file with an error, or a signal that does not exist or does not work.
     pub(super) const FAILURE: u8 = 1;
+    /// No daemon runs that a signal could be sent to.
+    pub(super) const NO_DAEMON: u8 = 2;
     /// Not allowed to control auditing.
     pub(super) const NO_PRIVILEGE: u8 = 4;
     /// An error on the command line, or a request that was refused.
@@ -35,7 +38,7 @@ mod exit {
 /// What the original prints for `-h` and without arguments.
 const USAGE: &[u8] = include_bytes!("usage.txt");
 /// The version that this behaves as.
-const VERSION: &[u8] = b"auditctl version 3.0.9\n";
+const VERSION: &[u8] = b"auditctl version 4.2.1\n";
 
 /// Runs the program with these arguments, the program's name left out. Returns its exit code.
 #[must_use]
@@ -79,8 +82,12 @@ fn command_line(session: &mut Session<'_>, words: &[Vec<u8>], host: &dyn Host) -
         Err(error) => failed_line(session, &error, true),
     };
     match done {
-        Ok(()) | Err(Stop::Quiet) => exit::SUCCESS,
-        Err(Stop::Failed) => exit::REFUSED,
+        Ok(()) => exit::SUCCESS,
+        Err(Stop::Exit(code)) => code,
+        Err(Stop::Failed) => {
+            session.console().complain(b"There was an error while processing parameters");
+            exit::REFUSED
+        }
     }
 }
 
@@ -94,5 +101,5 @@ fn failed_line(session: &mut Session<'_>, error: &Error, check_locked: bool) -> 
     for note in &error.said {
         session.console().note(note);
     }
-    Err(Stop::Failed)
+    Err(if error.problem == Problem::NoSignal { Stop::Exit(exit::FAILURE) } else { Stop::Failed })
 }

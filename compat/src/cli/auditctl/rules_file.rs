@@ -26,7 +26,7 @@ pub(super) fn load(session: &mut Session<'_>, name: &[u8]) -> u8 {
     // The original starts that way, because it is run at boot; the first rule that is sent ends it.
     console.use_syslog(true);
     if session.rules_can_change().is_err() {
-        return exit::SUCCESS;
+        return exit::FAILURE;
     }
     let text = match read(name) {
         Ok(text) => text,
@@ -54,9 +54,7 @@ fn read(name: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
     };
     let file = File::open(OsStr::from_bytes(name)).map_err(failed)?;
     let facts = file.metadata().map_err(failed)?;
-    let fault: &[u8] = if facts.uid() != 0 {
-        b" isn't owned by root"
-    } else if facts.mode() & WORLD_WRITABLE != 0 {
+    let fault: &[u8] = if facts.mode() & WORLD_WRITABLE != 0 {
         b" is world writable"
     } else if !facts.is_file() {
         b" is not a regular file"
@@ -85,6 +83,9 @@ fn line_by_line(session: &mut Session<'_>, name: &[u8], text: &[u8]) -> u8 {
             Ok(commands) => session.carry_out(commands, false),
             Err(error) => failed_line(session, error, false),
         };
+        if let Err(Stop::Exit(code)) = done {
+            return code;
+        }
         if done == Err(Stop::Failed) {
             console.log(Severity::Error, &error_in_line(number, name));
             if !ignore && !keep {
@@ -228,6 +229,8 @@ fn report(console: &Console, lines: &[(Position, Command)], mut status: Status) 
                     console.print(status::block(&status, false).as_bytes());
                 }
             }
+            // What is sent as the first rule ends the silence of the boot.
+            Command::Add { .. } | Command::Delete(_) => console.use_syslog(false),
             Command::DeleteAll { .. } => console.print(b"No rules\n"),
             Command::Say(note) => console.note(note),
             _ => {}

@@ -1,15 +1,18 @@
 //! Carries commands out.
 
+use std::fs;
 use std::io;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use audit_rules::{Command, Host, Listing, Rule, Signal};
 use nix::errno::Errno;
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal::SIGTERM, kill};
 use nix::unistd::Pid;
 
 use super::console::{Console, Severity};
 use super::target::Target;
-use super::{USAGE, VERSION, message, status};
+use super::{USAGE, VERSION, exit, message, status};
 use crate::audit::{Audit, Features, Status, StatusField, kind};
 use crate::control::batch;
 use crate::netlink::AuditSocket;
@@ -17,13 +20,16 @@ use crate::netlink::AuditSocket;
 /// `audit_enabled` when nothing can be changed until the next boot.
 pub(super) const LOCKED: u32 = 2;
 
+/// How long a daemon may take to end when it is told to.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Why the rest of a line is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// It failed, and that was said.
     Failed,
-    /// It makes no sense now, and that was said; no failure to the original.
-    Quiet,
+    /// The program is to end with this code, and why was said.
+    Exit(u8),
 }
 
 /// One run of the program.
@@ -151,7 +157,7 @@ impl<'a> Session<'a> {
             Ok(_) | Err(_) => return Ok(()),
         };
         self.console.log(Severity::Error, text);
-        Err(Stop::Quiet)
+        Err(Stop::Exit(exit::FAILURE))
     }
 
     fn delete_all(&mut self, key: Option<&[u8]>) -> Result<(), Stop> {
@@ -246,11 +252,16 @@ impl<'a> Session<'a> {
         };
         let (Ok(pid @ 1..), Ok(signal)) = (i32::try_from(pid), signal.number().try_into()) else {
             self.console.log(Severity::Info, b"Auditd is not running");
-            return Ok(());
+            return Err(Stop::Exit(exit::NO_DAEMON));
         };
         let signal: nix::sys::signal::Signal = signal;
-        kill(Pid::from_raw(pid), signal)
-            .or_else(|errno| self.fail(&format!("Failed sending signal to auditd ({})", errno.desc())))
+        let sent = kill(Pid::from_raw(pid), signal)
+            .and_then(|()| if signal == SIGTERM { await_end(pid) } else { Ok(()) });
+        sent.map_err(|errno| {
+            let text = format!("Failed sending signal to auditd ({})", errno.desc());
+            self.console.log(Severity::Error, text.as_bytes());
+            Stop::Exit(exit::FAILURE)
+        })
     }
 
     fn request(&mut self, kind: u16, payload: &[u8], what: &str) -> Result<(), Stop> {
@@ -269,6 +280,20 @@ impl<'a> Session<'a> {
         self.console.log(Severity::Warning, text.as_bytes());
         Err(Stop::Failed)
     }
+}
+
+/// Waits until a process has ended; `ETIME` if it takes too long.
+fn await_end(pid: i32) -> Result<(), Errno> {
+    let stat = format!("/proc/{pid}/stat");
+    let end = Instant::now() + PATIENCE;
+    // A process that nobody has waited for yet has ended as well.
+    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        if Instant::now() > end {
+            return Err(Errno::ETIME);
+        }
+        sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 /// The errno of the first item at fault.
