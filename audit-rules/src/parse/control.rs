@@ -38,13 +38,13 @@ impl Line<'_> {
             Long::BacklogWaitTime => {
                 self.numeric(argument, "Backlog_wait_time", "backlog_wait_time", Command::BacklogWaitTime)
             }
-            Long::Signal => match Signal::from_name(argument) {
-                Some(signal) => self.done(Command::Signal(signal)),
-                None => {
+            Long::Signal => {
+                let Some(signal) = Signal::from_name(argument) else {
                     self.say(Sink::Log, [argument, b" is an unsupported signal"].concat());
-                    Err(Stop::NoSignal)
-                }
-            },
+                    return Err(Stop::NoSignal);
+                };
+                self.done(Command::Signal(signal))
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use crate::netlink::AuditSocket;
 pub(super) const LOCKED: u32 = 2;
 
 /// How long a daemon may take to end when it is told to.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Why the rest of a line is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

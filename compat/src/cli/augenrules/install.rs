@@ -15,7 +15,7 @@ const MODE: u32 = 0o640;
 const BACKUP: &str = ".prev";
 /// The name of the file while it is written.
 const UNFINISHED: &str = ".new";
-/// Gives files the label that the policy of SELinux wants, where there is one.
+/// Gives files the label that the policy of `SELinux` wants, where there is one.
 const RESTORECON: &str = "/usr/sbin/restorecon";
 
 /// A file that could not be read or written.

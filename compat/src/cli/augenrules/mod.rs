@@ -35,7 +35,7 @@ mod exit {
 pub fn run(name: &[u8], words: &[Vec<u8>]) -> u8 {
     let program = Program { name: full_name(name), load: words.iter().any(|word| word == b"--load") };
     if words.iter().any(|word| word != b"--check" && word != b"--load") {
-        program.print(&[b"Usage: ", &program.name[..], b" [--check|--load]"].concat());
+        print(&[b"Usage: ", &program.name[..], b" [--check|--load]"].concat());
         return exit::FAILURE;
     }
     program.generate(words.iter().any(|word| word == b"--check"))
@@ -90,18 +90,18 @@ impl Program {
     }
 
     fn say(&self, text: &str) {
-        self.print(&[&self.name[..], b": ", text.as_bytes()].concat());
-    }
-
-    fn print(&self, line: &[u8]) {
-        // What nobody reads is no error, as with the original.
-        let _ = io::stdout().lock().write_all(&[line, b"\n"].concat());
+        print(&[&self.name[..], b": ", text.as_bytes()].concat());
     }
 
     fn complain(&self, error: &install::Failure) {
         let line = [&self.name[..], b": ", error.to_string().as_bytes(), b"\n"].concat();
         let _ = io::stderr().lock().write_all(&line);
     }
+}
+
+fn print(line: &[u8]) {
+    // What nobody reads is no error, as with the original.
+    let _ = io::stdout().lock().write_all(&[line, b"\n"].concat());
 }
 
 /// The contents of the rules files in `directory`, in the order of their names.
