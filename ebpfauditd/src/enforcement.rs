@@ -385,14 +385,13 @@ impl Enforcement {
 /// task list goes there only together with rules that need audit contexts: without these no task has one.
 fn for_kernel<'a>(rules: &'a [Rule], plan: &'a Plan) -> Vec<&'a Rule> {
     let chosen = |rule: &Rule, engine: EngineKind| match rule.list() {
-        List::User | List::Exclude | List::Filesystem | List::IoUring => true,
-        List::Exit => engine == EngineKind::KernelAudit,
+        List::User | List::Exclude | List::Filesystem => true,
+        List::Exit | List::IoUring => engine == EngineKind::KernelAudit,
         List::Task => false,
     };
     let pairs = || rules.iter().zip(plan.assignments());
     let contexts = pairs().any(|(rule, assignment)| match rule.list() {
-        List::Exit | List::Task => assignment.engine == EngineKind::KernelAudit,
-        List::IoUring => true,
+        List::Exit | List::Task | List::IoUring => assignment.engine == EngineKind::KernelAudit,
         _ => false,
     });
     pairs()
@@ -401,4 +400,25 @@ fn for_kernel<'a>(rules: &'a [Rule], plan: &'a Plan) -> Vec<&'a Rule> {
         })
         .map(|(rule, _)| rule)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::plan;
+    use crate::plan::tests::{offer_with_trampolines, rules};
+
+    #[test]
+    fn the_kernel_does_not_get_what_programs_serve() {
+        let rules = rules(&[
+            "-a always,io_uring -S openat -k u",
+            "-a always,exit -F arch=b64 -S mkdir -k m",
+            "-a never,task -F uid=5",
+        ]);
+        let mut offer = offer_with_trampolines();
+        assert!(for_kernel(&rules, &plan(&rules, &offer)).is_empty());
+        // with a rule that needs audit contexts goes the list that keeps them away
+        offer.trampoline = Err("masked off".into());
+        assert_eq!(for_kernel(&rules, &plan(&rules, &offer)).len(), 3);
+    }
 }

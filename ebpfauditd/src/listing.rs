@@ -66,7 +66,7 @@ pub fn counters(totals: &Totals, hooks: &Counters, lost: &[(&'static str, u64)])
     let mut text = format!(
         "events_ebpf {}\nevents_kernel {}\nevents_own {}\nrecords_written {}\nbytes_written {}\n\
          records_waiting {}\nrecords_discarded {}\nproduced_ebpf {}\nunread_facts {}\n\
-         failed_runs {}\nfailed_states {}\nfailed_names {}\nlost {}\n",
+         failed_runs {}\nfailed_states {}\nfailed_names {}\nfailed_watches {}\nlost {}\n",
         totals.ebpf_events,
         totals.kernel_events,
         totals.own_events,
@@ -79,6 +79,7 @@ pub fn counters(totals: &Totals, hooks: &Counters, lost: &[(&'static str, u64)])
         hooks.missed,
         hooks.no_state,
         hooks.cut,
+        hooks.adrift,
         total(lost),
     );
     for (reason, count) in lost {

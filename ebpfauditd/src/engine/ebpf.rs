@@ -144,6 +144,8 @@ pub struct Counters {
     pub no_state: u64,
     /// Names for which there was no room (the event was recorded without them).
     pub cut: u64,
+    /// Watches that have come to an inode that had no room for them (they match nothing there).
+    pub adrift: u64,
 }
 
 impl Counters {
@@ -627,6 +629,7 @@ impl Engine {
             sum.unread += cpu.unread;
             sum.no_state += cpu.no_state;
             sum.cut += cpu.cut;
+            sum.adrift += cpu.adrift;
         }
         let places = self.ways.values().copied().flatten();
         let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));
