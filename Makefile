@@ -14,13 +14,17 @@ VM_PACKAGES := qemu-system-x86 busybox-static binutils xz-utils debian-archive-k
 KERNEL ?=
 VM     ?=
 
-.PHONY: help deps deps-vm build demo run test test-vm check bench bench-write bench-vm bench-vm-write install clean
+# How long `make fuzz` gives each target, in seconds.
+FUZZ   ?= 600
+
+.PHONY: help deps deps-vm build demo run test test-vm fuzz check bench bench-write bench-vm bench-vm-write install clean
 
 help:
 	@printf '%s\n' \
 	  'make demo     show the product on this kernel: probe, plan, a dozen kinds of events (root)' \
 	  'make test     every test, beside the original auditd (root)' \
 	  'make test-vm  the tests that need a kernel, in stock kernels in QEMU [KERNEL=6.12] (root)' \
+	  'make fuzz     each fuzz target for a while [FUZZ=600 seconds], with cargo-fuzz and a nightly toolchain' \
 	  'make deps     install what is missing, with apt-get (root)' \
 	  'make build    release binaries under $(RELEASE)' \
 	  'make run      the daemon in the foreground, with /etc/audit (root)' \
@@ -62,6 +66,10 @@ test: deps
 
 test-vm: deps-vm
 	$(CARGO) run --locked --quiet -p tests --bin vm -- $(addprefix --kernel ,$(KERNEL)) $(VM)
+
+fuzz:
+	cd tests && for target in $$($(CARGO) +nightly fuzz list); do \
+	  $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ) || exit 1; done
 
 check: deps
 	$(CARGO) fmt --all --check

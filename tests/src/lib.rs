@@ -7,6 +7,7 @@ pub mod compare;
 pub mod difference;
 pub mod elf;
 pub mod fixture;
+pub mod fuzz;
 pub mod identity;
 pub mod kernel;
 pub mod log;
