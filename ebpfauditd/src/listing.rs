@@ -66,7 +66,7 @@ pub fn counters(totals: &Totals, hooks: &Counters, lost: &[(&'static str, u64)])
     let mut text = format!(
         "events_ebpf {}\nevents_kernel {}\nevents_own {}\nrecords_written {}\nbytes_written {}\n\
          records_waiting {}\nrecords_discarded {}\nproduced_ebpf {}\nunread_facts {}\n\
-         failed_runs {}\nfailed_states {}\nfailed_names {}\nfailed_watches {}\nlost {}\n",
+         takeover {}\nfailed_runs {}\nfailed_states {}\nfailed_names {}\nfailed_watches {}\nlost {}\n",
         totals.ebpf_events,
         totals.kernel_events,
         totals.own_events,
@@ -76,6 +76,7 @@ pub fn counters(totals: &Totals, hooks: &Counters, lost: &[(&'static str, u64)])
         totals.lines.discarded,
         hooks.produced,
         hooks.unread,
+        u8::from(hooks.takeover),
         hooks.missed,
         hooks.no_state,
         hooks.cut,

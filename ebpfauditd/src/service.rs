@@ -305,10 +305,13 @@ impl Service {
         if self.enforcement.set().rules().iter().any(|rule| rule.list() == List::Exclude) {
             self.follow_kernel();
         }
-        if let Some(engine) = self.enforcement.ebpf()
-            && let Err(error) = engine.refresh_exes().and_then(|()| engine.tidy())
-        {
-            log::warn!("cannot look up the files of exe= rules again: {error}");
+        if let Some(engine) = self.enforcement.ebpf() {
+            if let Err(error) = engine.refresh_exes().and_then(|()| engine.tidy()) {
+                log::warn!("cannot look up the files of exe= rules again: {error}");
+            }
+            if let Err(error) = engine.go_on() {
+                log::warn!("syscalls are judged at the exit of all: {error}");
+            }
         }
     }
 

@@ -27,7 +27,7 @@ typedef long long s64;
 /* Steps of one generation: 64 Ki steps of 16 bytes are 1 MiB, room for 10 000 rules of 6 fields. */
 #define EA_STEPS 65536
 /* Steps that one round of the filter's loop goes through. */
-#define EA_STRETCH 32
+#define EA_STRETCH 16
 /* Rounds in one round of the loop around it. */
 #define EA_STRETCHES 64
 /* Distinct exe= files of one generation. */
@@ -37,6 +37,10 @@ typedef long long s64;
 #define EA_PATH_DEPTH 2048
 /* Components that one round of a walk's loop goes through. */
 #define EA_PATH_STRETCH 8
+/* Stretches in a run. */
+#define EA_PATH_RUN 16
+/* Steps of a climb in one stretch. */
+#define EA_CLIMB 32
 /* Bytes of one path's components: PATH_MAX. */
 #define EA_PATH_MAX 4096
 /* NAME_MAX plus the NUL: the largest single write of a walk. */
@@ -73,10 +77,8 @@ typedef long long s64;
 #define EA_TEXT_LONG 16384
 /* Different directories of dir= rules in a generation, in words of 64 bits. */
 #define EA_TREE_WORDS 16
-/* Watched paths that one inode may be reached by (hard links); trees that a directory is a root of.
- */
+/* Watched paths that one inode may be reached by (hard links). */
 #define EA_RUNS 4
-#define EA_TAGS 8
 /* The last of an inode's runs is that of the inode= rules. */
 #define EA_WATCH_RUNS (EA_RUNS - 1)
 /* Ends of watched directories and trees that user space has not asked about yet. */
@@ -538,9 +540,9 @@ struct ea_runs {
 	u32 first[EA_RUNS];
 };
 
-/* The trees that a directory is a root of, by number + 1; 0: none. */
+/* The trees that a directory is a root of: a bit for each. */
 struct ea_tags {
-	u16 tree[EA_TAGS];
+	u64 words[EA_TREE_WORDS];
 };
 
 /* The name of a watch in its directory, filled up with zeros. */
@@ -594,6 +596,8 @@ struct ea_exe {
 #define EA_CONFIG_INODES     8  /* there are inode= rules */
 #define EA_CONFIG_STUBS      16 /* stubs judge, not the program at every syscall's exit */
 #define EA_CONFIG_RING       32 /* rules are interested in operations of io_uring */
+/* not all stubs are there yet: that program judges what no stub has */
+#define EA_CONFIG_TAKEOVER 64
 
 /* One element; what changes at run time. */
 struct ea_config {

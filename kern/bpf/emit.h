@@ -181,6 +181,9 @@ static __always_inline int emit__frame(struct ea_frame *frame, struct ea_counter
 	return 1;
 }
 
+/* Chunks in a run: two loops, one within the other, cost the verifier the sum of their rounds. */
+#define EA_ARGS_RUN 32
+
 /*
  * The continuation from `offset` on of an area of `len` bytes; it is put together in the frame that
  * has just been sent. 1: it is in the ring.
@@ -209,15 +212,28 @@ __noinline int emit__arguments_chunk(u32 which, u64 from, u32 offset, u32 len)
 	return !bpf_ringbuf_output(&ea_events, more, sizeof(*more) + len, 0);
 }
 
+/* A run of chunks. The offset after it; 0: one of them found no room. */
+__noinline int emit__arguments_run(u32 which, u64 from, u32 offset, u32 len)
+{
+	for (u32 i = 0; i < EA_ARGS_RUN && offset < len; i++) {
+		if (!emit__arguments_chunk(which, from, offset, len))
+			return 0;
+		offset += EA_ARGS_CHUNK;
+	}
+	return (int)offset;
+}
+
 /* The rest of an argument area whose first chunk went with the event. */
 __noinline int emit__arguments_rest(u32 which, u64 from, u32 len)
 {
 	struct ea_counters *counters = maps__counters();
+	u32 offset = EA_ARGS_CHUNK;
 
 	if (!counters)
 		return 0;
-	for (u32 i = 1; i <= EA_ARGS_CHUNKS && i * EA_ARGS_CHUNK < len; i++) {
-		if (!emit__arguments_chunk(which, from, i * EA_ARGS_CHUNK, len)) {
+	for (u32 i = 0; i < EA_ARGS_CHUNKS / EA_ARGS_RUN + 1 && offset < len; i++) {
+		offset = (u32)emit__arguments_run(which, from, offset, len);
+		if (!offset) {
 			emit__lost(counters, EA_LOSS_ARGUMENTS);
 			break;
 		}

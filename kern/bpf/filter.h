@@ -111,7 +111,7 @@ __noinline int filter__slot(u32 which, u32 key, u32 at)
 	u32 value, other, known;
 	struct ea_inode *inode;
 
-	if (!step || !frame || !journal || at >= EA_SLOTS)
+	if (!step || !frame || !journal || at >= EA_SLOTS || at >= journal->count)
 		return 0;
 	inode = &journal->slots[at].inode;
 	known = journal->slots[at].flags & EA_LOOKUP_INODE;
@@ -142,13 +142,16 @@ __noinline int filter__slot(u32 which, u32 key, u32 at)
 }
 
 /* A step about names: of any one, or of the one whose watch is being judged. */
-static __always_inline int filter__name(struct ea_frame *frame, struct ea_step *step, u32 which,
-					u32 key)
+__noinline int filter__name(u32 which, u32 key)
 {
+	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
+	struct ea_frame *frame = maps__frame(which);
 	struct ea_journal *journal;
-	u32 only, tree;
+	u32 only, tree, count;
 	int is = 0;
 
+	if (!step || !frame)
+		return 0;
 	/* dir= and filetype= are about all names, whichever is being judged; their != is none */
 	only = step->op == EA_OP_TREE || step->fact == EA_NAME_TYPE ? EA_ANY_SLOT : frame->slot;
 	journal = frame->journal ? journal__present() : NULL;
@@ -157,9 +160,11 @@ static __always_inline int filter__name(struct ea_frame *frame, struct ea_step *
 		is = journal->count &&
 		     journal->tags[(tree / 64) & (EA_TREE_WORDS - 1)] >> (tree % 64) & 1;
 	} else if (journal) {
-		for (u32 i = 0; i < EA_SLOTS && i < journal->count && !is; i++)
-			if (only == EA_ANY_SLOT || only == i)
-				is = filter__slot(which, key, i);
+		count = only == EA_ANY_SLOT ? journal->count : 0;
+		for (u32 i = 0; i < EA_SLOTS && i < count && !is; i++)
+			is = filter__slot(which, key, i);
+		if (only != EA_ANY_SLOT)
+			is = filter__slot(which, key, only);
 	}
 	if ((step->op == EA_OP_TREE && step->fact) ||
 	    (step->op == EA_OP_NE && step->fact == EA_NAME_TYPE))
@@ -180,8 +185,6 @@ __noinline int filter__test(u32 which, u32 generation, u32 key)
 
 	if (!step || !frame)
 		return 0;
-	if (step->flags & EA_STEP_NAME)
-		return filter__name(frame, step, which, key);
 	operand = step->operand;
 	value = filter__word(frame, step->fact);
 	switch (step->op) {
@@ -220,14 +223,26 @@ __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 
 		if (!step)
 			return 0;
-		if (step->op == EA_OP_EQ && !(step->flags & EA_STEP_NAME))
+		if (step->flags & EA_STEP_NAME)
+			is = filter__name(which, key);
+		else if (step->op == EA_OP_EQ)
 			is = filter__word(frame, step->fact) == step->operand;
 		else
 			is = filter__test(which, generation, key);
-		if (step->flags) {
-			if ((step->flags & EA_STEP_EXIT) && !frame->has_exit)
-				is = 0;
-			if (is && (step->flags & EA_STEP_LAST)) {
+		if (!is) {
+			at = step->next;
+			if (!at)
+				return 0;
+			continue;
+		}
+		if (step->flags & (EA_STEP_EXIT | EA_STEP_LAST)) {
+			if ((step->flags & EA_STEP_EXIT) && !frame->has_exit) {
+				at = step->next;
+				if (!at)
+					return 0;
+				continue;
+			}
+			if (step->flags & EA_STEP_LAST) {
 				if (step->rule >= frame->limit)
 					return 0;
 				frame->rule = step->rule;
@@ -235,13 +250,7 @@ __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 				return EA_MATCHED;
 			}
 		}
-		if (is) {
-			at++;
-			continue;
-		}
-		at = step->next;
-		if (!at)
-			return 0;
+		at++;
 	}
 	return at;
 }

@@ -258,34 +258,37 @@ static __always_inline int journal__tag(struct ea_journal *journal, struct ea_ob
 
 	if (!tags)
 		return 0;
-	for (int i = 0; i < EA_TAGS; i++) {
-		u32 tree = tags->tree[i];
-
-		if (!tree)
-			break;
-		tree--;
-		journal->tags[(tree / 64) & (EA_TREE_WORDS - 1)] |= 1ULL << (tree % 64);
-	}
+	for (int i = 0; i < EA_TREE_WORDS; i++)
+		journal->tags[i] |= tags->words[i];
 	return 1;
+}
+
+/* The same of a step of the climb, which the verifier judges once. */
+__noinline int journal__tag_inode(u64 inode, u32 generation)
+{
+	struct ea_journal *journal = journal__present();
+	struct ea_object object;
+
+	if (!journal)
+		return 0;
+	journal__object(&object, inode, generation);
+	return journal__tag(journal, &object);
 }
 
 /* A stretch of the climb of handle_path. 1: the top has been reached. */
 __noinline int journal__climb(u32 generation)
 {
 	struct ea_journal *journal = journal__present();
-	struct ea_object object;
 
 	if (!journal)
 		return 1;
-	for (int i = 0; i < EA_PATH_STRETCH; i++) {
+	for (int i = 0; i < EA_CLIMB; i++) {
 		struct dentry *dentry = (struct dentry *)journal->climb;
 		u64 inode = 0, parent = 0;
 
 		READ(inode, dentry, d_inode);
-		if (inode) {
-			journal__object(&object, inode, generation);
-			journal->tagged |= journal__tag(journal, &object);
-		}
+		if (inode)
+			journal->tagged |= (u32)journal__tag_inode(inode, generation);
 		READ(parent, dentry, d_parent);
 		if (!parent || parent == journal->climb)
 			return 1;
@@ -299,7 +302,7 @@ static __always_inline int journal__trees(struct ea_journal *journal, u64 dentry
 {
 	journal->climb = dentry;
 	journal->tagged = 0;
-	for (int i = 0; i < EA_PATH_DEPTH / EA_PATH_STRETCH; i++)
+	for (int i = 0; i < EA_PATH_DEPTH / EA_CLIMB; i++)
 		if (journal__climb(generation))
 			break;
 	return journal->tagged;
@@ -489,6 +492,28 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 	return 0;
 }
 
+/* One slot, for the following. */
+__noinline int journal__unbind(u32 at, u64 ino, u32 dev, u32 first, u32 judged)
+{
+	struct ea_journal *journal = journal__present();
+	struct ea_slot *slot;
+
+	if (!journal || at >= EA_SLOTS)
+		return 0;
+	slot = &journal->slots[at];
+	if (slot->inode.ino != ino || slot->inode.dev != dev)
+		return 0;
+	for (u32 run = 0; run < EA_WATCH_RUNS; run++) {
+		if (slot->runs.first[run] != first)
+			continue;
+		if (judged)
+			slot->flags |= EA_SLOT_UNBOUND(run);
+		else
+			slot->runs.first[run] = 0;
+	}
+	return 0;
+}
+
 /*
  * A watch leaves an inode in the middle of a syscall (audit_update_watch). When the watched name is
  * gone, the kernel judges the watch at this moment, without a result: `judged`. When the name has
@@ -500,20 +525,8 @@ static __always_inline void journal__unbound(struct ea_object *object, u32 first
 
 	if (!journal || !object->ino || (journal->generation & 1) != object->generation)
 		return;
-	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
-		struct ea_slot *slot = &journal->slots[i];
-
-		if (slot->inode.ino != object->ino || slot->inode.dev != object->dev)
-			continue;
-		for (u32 run = 0; run < EA_WATCH_RUNS; run++) {
-			if (slot->runs.first[run] != first)
-				continue;
-			if (judged)
-				slot->flags |= EA_SLOT_UNBOUND(run);
-			else
-				slot->runs.first[run] = 0;
-		}
-	}
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++)
+		journal__unbind(i, object->ino, object->dev, first, judged);
 }
 
 /* The root of these trees has come to its end: the syscall's names are in none of them any more. */
@@ -523,14 +536,8 @@ static __always_inline void journal__untagged(struct ea_tags *tags, u32 generati
 
 	if (!journal || (journal->generation & 1) != generation)
 		return;
-	for (int i = 0; i < EA_TAGS; i++) {
-		u32 tree = tags->tree[i];
-
-		if (!tree)
-			break;
-		tree--;
-		journal->tags[(tree / 64) & (EA_TREE_WORDS - 1)] &= ~(1ULL << (tree % 64));
-	}
+	for (int i = 0; i < EA_TREE_WORDS; i++)
+		journal->tags[i] &= ~tags->words[i];
 }
 
 /*
@@ -625,10 +632,8 @@ __noinline int journal__emit_taken(u32 which, u64 name)
 }
 
 /* All slots. 1: there were names, so that CWD belongs to the event. */
-static __always_inline int journal__emit(u32 which, struct ea_journal *journal)
+__noinline int journal__emit(u32 which, u32 count)
 {
-	u32 count = journal->count;
-
 	for (u32 i = 0; i < EA_SLOTS && i < count; i++)
 		journal__emit_slot(which, i);
 	return count != 0;

@@ -179,7 +179,7 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     sizeof(struct ea_runs),
     AT(ea_runs, first),
     sizeof(struct ea_tags),
-    AT(ea_tags, tree),
+    AT(ea_tags, words),
     sizeof(struct ea_child),
     AT(ea_child, ino),
     AT(ea_child, dev),

@@ -117,6 +117,14 @@ struct {
 	EA_TASK_MAP(struct ea_task, EA_TASKS);
 } ea_tasks SEC(".maps");
 
+/*
+ * The generation under which a stub has judged the syscall that a task is about to end; 0: none
+ * has. Used while stubs are being attached.
+ */
+struct {
+	EA_TASK_MAP(u32, EA_TASKS);
+} ea_judged SEC(".maps");
+
 /* ---- what inner hooks leave for a record of its own kind (special.h, denied.bpf.h) ------- */
 
 /* The largest special record's facts: struct ea_adjtime. */

@@ -65,6 +65,15 @@ __noinline int path__stretch(u32 which)
 	return 0;
 }
 
+/* A run of stretches. 1: that was all. */
+__noinline int path__run(u32 which)
+{
+	for (int i = 0; i < EA_PATH_RUN; i++)
+		if (path__stretch(which))
+			return 1;
+	return 0;
+}
+
 /* Adds EA_ITEM_EXE, EA_ITEM_CWD or EA_ITEM_DIRECTORY: a path of the running task. */
 __noinline int path__emit(u32 which, u32 type)
 {
@@ -126,8 +135,8 @@ __noinline int path__emit(u32 which, u32 type)
 	READ(walk->mount_root, (struct vfsmount *)vfsmount, mnt_root);
 	walk->start = at + sizeof(*item);
 	frame->used = walk->start;
-	for (int i = 0; i < EA_PATH_DEPTH / EA_PATH_STRETCH; i++)
-		if (path__stretch(which))
+	for (int i = 0; i < EA_PATH_DEPTH / EA_PATH_STRETCH / EA_PATH_RUN; i++)
+		if (path__run(which))
 			break;
 
 	item = (struct ea_item *)(frame->items + at);

@@ -47,6 +47,7 @@ SEC("tp_btf/sched_process_exit")
 int ea_forget(u64 *ctx)
 {
 	maps__forget(&ea_tasks, task__current());
+	maps__forget(&ea_judged, task__current());
 	maps__forget(&ea_journals, task__current());
 	maps__forget(&ea_texts, task__current());
 	maps__forget(&ea_specials, task__current());

@@ -241,7 +241,7 @@ __noinline int ring__outside(u32 which, u32 op)
 		((struct ea_uringop *)to)->lookups = journal ? journal->count : 0;
 		emit__end(frame, sizeof(struct ea_uringop));
 	}
-	names = frame->journal && journal && journal__emit(which, journal);
+	names = frame->journal && journal && journal__emit(which, journal->count);
 	if (names)
 		path__emit(which, EA_ITEM_CWD);
 	counters = maps__counters();

@@ -80,6 +80,24 @@ __noinline int signal__lookup(u32 which, u32 id)
 	return 1;
 }
 
+/* One of the targets that the signal's way has left. 1: there was room. */
+__noinline int signal__target(u32 which, u32 at)
+{
+	struct ea_task *state = maps__task(task__current());
+	struct ea_frame *frame = maps__frame(which);
+	u8 *to;
+
+	if (!state || !frame || at >= EA_TARGETS)
+		return 0;
+	to = emit__begin(frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
+	if (!to)
+		return 0;
+	__builtin_memcpy(to, &state->targets[at], sizeof(struct ea_target));
+	emit__end(frame, sizeof(struct ea_target));
+	label__emit(which, state->labels[at], EA_ITEM_OBJECT);
+	return 1;
+}
+
 __noinline int signal__emit(u32 which)
 {
 	struct ea_task *state = maps__task(task__current());
@@ -93,15 +111,9 @@ __noinline int signal__emit(u32 which)
 	id = (u32)head->args[0];
 	number = (u32)head->args[1];
 	if (state && (state->pending & EA_PENDING_SIGNAL)) {
-		for (u32 i = 0; i < EA_TARGETS && i < state->target_count; i++) {
-			u8 *to = emit__begin(frame, EA_ITEM_TARGET, 0, sizeof(struct ea_target));
-
-			if (!to)
+		for (u32 i = 0; i < EA_TARGETS && i < state->target_count; i++)
+			if (!signal__target(which, i))
 				break;
-			__builtin_memcpy(to, &state->targets[i], sizeof(struct ea_target));
-			emit__end(frame, sizeof(struct ea_target));
-			label__emit(which, state->labels[i], EA_ITEM_OBJECT);
-		}
 		return 0;
 	}
 	/* Not delivered: refused, or signal 0. The kernel judges an invalid signal first. */

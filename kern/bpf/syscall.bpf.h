@@ -332,10 +332,15 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 }
 
 /* What perm= asks of an open, from its flags; what others do is decided by their number alone. */
-static __always_inline u32 syscall__access(struct ea_event *head, u32 arch_index)
+__noinline int syscall__access(u32 which, u32 arch_index)
 {
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_event *head;
 	u64 flags = 0;
 
+	if (!frame)
+		return 0;
+	head = &frame->head;
 	switch (head->family) {
 	case EA_FAMILY_OPEN:
 		if (head->nr == (arch_index ? I386_NR_CREAT : X86_64_NR_CREAT))
@@ -404,9 +409,33 @@ static __always_inline int syscall__emit_journal(u32 which, struct ea_frame *fra
 	u64 taken;
 
 	if (journal)
-		return journal__emit(which, journal);
+		return journal__emit(which, journal->count);
 	taken = syscall__taken(&frame->head);
 	return taken ? journal__emit_taken(which, taken) : 0;
+}
+
+/* The syscall's number, arguments and result. */
+__noinline int syscall__take(u32 which, u32 arch_index, s64 value)
+{
+	struct pt_regs *regs = task__regs(task__current());
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_event *head;
+
+	if (!frame)
+		return 0;
+	head = &frame->head;
+	head->time = 0;
+	head->arch = task__arch(arch_index);
+	head->nr = (u32)GET(regs, orig_ax);
+	head->exit = syscall__exit(value);
+	head->success = value > 0 || value < -MAX_ERRNO || value == 0;
+	head->has_exit = 1;
+	head->saddr_fam = EA_NO_FAMILY;
+	task__args(regs, arch_index, head->args);
+	frame->arg4 = task__arg4(regs, arch_index);
+	frame->arg5 = task__arg5(regs, arch_index);
+	frame->address_len = 0;
+	return 0;
 }
 
 static __always_inline int syscall__record(u32 which, struct pt_regs *regs, struct ea_entry *entry,
@@ -426,17 +455,7 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 		return 0;
 	head = &frame->head;
 	head->family = family;
-	head->time = 0;
-	head->arch = task__arch(arch_index);
-	head->nr = (u32)GET(regs, orig_ax);
-	head->exit = syscall__exit(value);
-	head->success = value > 0 || value < -MAX_ERRNO || value == 0;
-	head->has_exit = 1;
-	head->saddr_fam = EA_NO_FAMILY;
-	task__args(regs, arch_index, head->args);
-	frame->arg4 = task__arg4(regs, arch_index);
-	frame->arg5 = task__arg5(regs, arch_index);
-	frame->address_len = 0;
+	syscall__take(which, arch_index, value);
 	frame->address_kept = entry->needs & EA_NEED_ADDRESS;
 
 	switch (family) {
@@ -491,7 +510,7 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 		if (!journal && !entry->first)
 			goto done;
 	}
-	head->access = syscall__access(head, arch_index);
+	head->access = (u32)syscall__access(which, arch_index);
 	if (!(ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES))
 		goto judge;
 	if (!state)
@@ -546,29 +565,75 @@ done:
 }
 
 /*
- * The end of a syscall that may be one that rules name. Stubs and the program at every syscall's
- * exit are both attached while one takes over from the other; the generation says which judges.
+ * Stubs are attached one after the other, and until all are there the program at every syscall's
+ * exit judges what no stub has. A stub comes first, and leaves a mark.
  */
+static __always_inline void syscall__mark(u32 generation)
+{
+	u32 *judged = maps__state_or_new(&ea_judged, task__current());
+
+	if (judged)
+		*judged = generation;
+}
+
+/* 1: a stub has judged the syscall that ends, under these rules or those before. */
+static __always_inline int syscall__marked(u32 generation)
+{
+	struct task_struct *task = task__current();
+	u32 *judged = maps__state(&ea_judged, task);
+	u32 mark;
+
+	if (!judged || !*judged)
+		return 0;
+	mark = *judged;
+	*judged = 0;
+	maps__forget(&ea_judged, task);
+	return mark == generation || mark + 1 == generation;
+}
+
+/*
+ * 1: an open that has succeeded, of which only watches speak, and it has met none. Most opens are
+ * like that, so this comes before all else. What fails may have left more than a journal.
+ */
+static __always_inline int syscall__is_nothing(struct ea_entry *entry, s64 value)
+{
+	struct ea_journal *journal;
+
+	if (entry->first || value < 0 || entry->family < EA_FAMILY_OPEN ||
+	    entry->family > EA_FAMILY_OPENAT2)
+		return 0;
+	journal = journal__present();
+	return !journal || !journal->count;
+}
+
+/* The end of a syscall that may be one that rules name. */
 static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_stub)
 {
 	u32 arch_index = task__arch_index(task__current());
 	/* read once: a change of rules in between must not mix two generations' tables */
 	u32 generation = ea_config.generation;
 	struct ea_entry *entry;
-	u32 stubs, which;
+	u32 flags, which;
 
 	if (!ea_config.enabled)
 		return 0;
-	stubs = ea_config.flags[generation & 1] & EA_CONFIG_STUBS;
-	if (by_stub ? !stubs : stubs)
-		return 0;
+	flags = ea_config.flags[generation & 1];
+	if (by_stub) {
+		if (!(flags & EA_CONFIG_STUBS))
+			return 0;
+	} else if (flags & EA_CONFIG_STUBS) {
+		if (syscall__marked(generation) || !(flags & EA_CONFIG_TAKEOVER))
+			return 0;
+	}
 	entry = maps__entry(generation, arch_index, (u32)return__number(GET(regs, orig_ax)));
-	if (!entry)
+	if (!entry || syscall__is_nothing(entry, value))
 		return 0;
 	which = maps__enter();
 	if (which < EA_FRAMES)
 		syscall__record(which, regs, entry, arch_index, generation, value);
 	maps__leave();
+	if (by_stub && (flags & EA_CONFIG_TAKEOVER))
+		syscall__mark(generation);
 	return 0;
 }
 

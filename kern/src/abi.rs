@@ -24,8 +24,8 @@ pub const WATCHES: usize = 16_384;
 pub const RUNS: usize = 4;
 /// `EA_WATCH_RUNS`: watched paths of one inode.
 pub const WATCH_RUNS: usize = RUNS - 1;
-/// `EA_TAGS`
-pub const TAGS: usize = 8;
+/// `EA_TREE_WORDS`
+pub const TREE_WORDS: usize = 16;
 /// `EA_CHILD_EXE`: in a child's generation, that it is the name of a program.
 pub const CHILD_EXE: u32 = 2;
 /// `EA_NAME_MAX`
@@ -44,6 +44,8 @@ pub const CONFIG_INODES: u32 = 8;
 pub const CONFIG_STUBS: u32 = 16;
 /// `EA_CONFIG_RING`
 pub const CONFIG_RING: u32 = 32;
+/// `EA_CONFIG_TAKEOVER`
+pub const CONFIG_TAKEOVER: u32 = 64;
 /// `EA_STEP_FALSE`: the step that is never true.
 pub const STEP_FALSE: u32 = 1;
 /// `EA_STEP_LAST`
@@ -775,8 +777,8 @@ pub struct Runs {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Tags {
-    /// number + 1, 0: none
-    pub tree: [u16; TAGS],
+    /// a bit for each, by its number
+    pub words: [u64; TREE_WORDS],
 }
 
 /// A watched name in its directory.
@@ -898,7 +900,7 @@ mod tests {
             Set { words }
             Object { ino, dev, generation }
             Runs { first }
-            Tags { tree }
+            Tags { words }
             Child { ino, dev, generation, name }
             Bound { first, dev, ino }
             End { auid, ses }

@@ -9,10 +9,6 @@ pub enum HookKind {
     Fentry,
     /// After a function, by a trampoline.
     Fexit,
-    /// Before a function, by a breakpoint.
-    Kprobe,
-    /// After a function, by a breakpoint.
-    Kretprobe,
 }
 
 impl HookKind {
@@ -22,9 +18,12 @@ impl HookKind {
             Self::BtfTracepoint => "tracepoint",
             Self::Fentry => "fentry",
             Self::Fexit => "fexit",
-            Self::Kprobe => "kprobe",
-            Self::Kretprobe => "kretprobe",
         }
+    }
+
+    /// Whether it needs BPF trampolines.
+    pub const fn is_trampoline(self) -> bool {
+        matches!(self, Self::Fentry | Self::Fexit)
     }
 }
 
@@ -435,6 +434,10 @@ pub const FENTRY: Judge = Judge {
 /// Every judge.
 pub const JUDGES: [Judge; 3] = [FEXIT, FEXIT_UNUSED, FENTRY];
 
+/// A small program with one of everything in which the two objects differ: a kernel that takes it takes the object.
+pub const OBJECT_PROBE: Place =
+    Place { program: "ea_probe_object", kind: HookKind::BtfTracepoint, target: "sys_exit" };
+
 /// The smallest program that needs a trampoline, loaded to learn whether the kernel has them.
 pub const TRAMPOLINE_PROBE: Place =
     Place { program: "ea_probe_fentry", kind: HookKind::Fentry, target: "vfs_open" };
@@ -464,7 +467,7 @@ mod tests {
         let programs = |object: &[u8]| -> BTreeSet<String> {
             aya_obj::Object::parse(object).unwrap().programs.keys().cloned().collect()
         };
-        let judges = JUDGES.iter().map(|judge| &judge.place).chain([&TRAMPOLINE_PROBE]);
+        let judges = JUDGES.iter().map(|judge| &judge.place).chain([&TRAMPOLINE_PROBE, &OBJECT_PROBE]);
         let mut ours: BTreeSet<_> = HOOKS
             .iter()
             .flat_map(|info| info.ways.iter().copied().flatten())

@@ -1,12 +1,15 @@
 //! The three that are compared, and how each is started, checked and stopped.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use compat::control::socket_path;
+use compat::audit::kind;
+use compat::control::{ControlSocket, socket_path};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -15,9 +18,12 @@ use super::kernel::{AUDITD, Control};
 use super::options::Programs;
 use super::rules::{self, RuleSet};
 use super::scratch::Scratch;
+use tests::objects::objects;
 
 /// How long a daemon may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the kernel may take to take off what a daemon leaves attached.
+const DETACHING: Duration = Duration::from_mins(3);
 
 /// The rule that keeps new tasks from getting an audit context, as `auditctl -l` prints it.
 const NO_CONTEXT: &str = "-a never,task";
@@ -41,6 +47,8 @@ pub(super) struct Running {
     control: Control,
     /// How many rules are to be in force.
     count: usize,
+    /// The BPF objects that were there before.
+    before: BTreeSet<(&'static str, u32)>,
     /// From the start of the daemon until it was registered and all rules were in force.
     pub(super) start_time: Duration,
 }
@@ -61,8 +69,14 @@ impl Running {
         let file = rules.file(&scratch.watched())?;
         scratch.set_rules(&file)?;
         let count = rules::count(&file);
-        let mut running =
-            Self { subject, daemon: None, control: kernel.clone(), count, start_time: Duration::ZERO };
+        let mut running = Self {
+            subject,
+            daemon: None,
+            control: kernel.clone(),
+            count,
+            before: objects()?,
+            start_time: Duration::ZERO,
+        };
         match subject {
             Subject::Nothing => {
                 kernel.run(&["-a", "task,never"])?;
@@ -97,6 +111,8 @@ impl Running {
                     Ok(socket.exists() && in_force(&control, count, pid)?)
                 })?;
                 running.start_time = start.elapsed();
+                // until then every syscall is judged at its exit
+                running.wait("its stubs take over", scratch, || settled(&socket))?;
             }
         }
         running.check(rules)?;
@@ -186,6 +202,11 @@ impl Running {
     fn end(&mut self) -> Result<()> {
         if let Some(mut daemon) = self.daemon.take() {
             let ended = terminate(&mut daemon);
+            // the kernel goes on taking programs off, which would be measured with what comes next
+            let end = Instant::now() + DETACHING;
+            while objects()?.difference(&self.before).next().is_some() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(50));
+            }
             Control::original().run(&["-D"])?;
             let status = ended?;
             // Killed by our own SIGTERM before its handler was there is an end, too; anything else is a fault.
@@ -203,6 +224,13 @@ impl Drop for Running {
             super::complain(&format!("bench: stopping: {error:#}"));
         }
     }
+}
+
+/// Whether all stubs of our daemon are attached, and nothing else judges.
+fn settled(socket: &Path) -> Result<bool> {
+    let mut control = ControlSocket::connect(socket).context("connecting to the daemon")?;
+    let text = control.text(kind::COUNTERS).context("asking for counters")?;
+    Ok(text.split(|&byte| byte == b'\n').any(|line| line == b"takeover 0"))
 }
 
 /// Whether our daemon `pid` is registered and serves all `count` rules without the kernel engine.

@@ -4,6 +4,7 @@
 //! attached for a while, for rules change in bursts, and is then taken off by a thread of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,15 @@ pub(super) enum Target {
     Stub(Stub),
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hook(hook) => out.write_str(hook.info().target()),
+            Self::Stub(stub) => out.write_str(&stub.function.name),
+        }
+    }
+}
+
 /// What is attached.
 pub(super) struct Attached {
     _links: Vec<Link>,
@@ -43,8 +53,8 @@ impl Attached {
     }
 
     /// A stub.
-    pub(super) fn stub(link: OwnedFd, program: OwnedFd) -> Self {
-        Self { _links: vec![Link::Descriptor(link)], program: Some(program) }
+    pub(super) fn stub(link: Link, program: OwnedFd) -> Self {
+        Self { _links: vec![link], program: Some(program) }
     }
 
     fn misses(&self) -> u64 {
@@ -121,39 +131,63 @@ impl Attachments {
         })
     }
 
+    /// Whether it is attached and needed.
+    pub(super) fn has(&self, target: &Target) -> bool {
+        self.present.contains_key(target)
+    }
+
     /// Makes sure that all of `wanted` is attached, by `attach` what is not. On an error what was attached for it comes off.
     pub(super) fn add<E>(
         &mut self,
         wanted: &BTreeSet<Target>,
-        mut attach: impl FnMut(&Target) -> Result<Attached, E>,
+        attach: impl FnOnce(Vec<Target>) -> Vec<(Target, Result<Attached, E>)>,
     ) -> Result<(), E> {
-        let new: Vec<&Target> = wanted.iter().filter(|target| !self.present.contains_key(target)).collect();
-        self.shared.queue().busy = true;
+        let mut new: Vec<Target> = wanted.iter().filter(|target| !self.has(target)).cloned().collect();
+        let mut added = BTreeSet::new();
+        {
+            let mut queue = self.shared.queue();
+            queue.busy = true;
+            new.retain(|target| {
+                let Some(at) = queue.waiting.iter().position(|(_, known, _)| known == target) else {
+                    return true;
+                };
+                self.present.insert(target.clone(), queue.waiting.remove(at).2);
+                added.insert(target.clone());
+                false
+            });
+        }
         let mut result = Ok(());
-        for (done, target) in new.iter().enumerate() {
-            let kept = {
-                let mut queue = self.shared.queue();
-                let at = queue.waiting.iter().position(|(_, known, _)| known == *target);
-                at.map(|at| queue.waiting.remove(at).2)
-            };
-            match kept.map_or_else(|| attach(target), Ok) {
-                Ok(attached) => drop(self.present.insert((*target).clone(), attached)),
-                Err(error) => {
-                    result = Err(error);
-                    let undone: BTreeSet<&Target> = new[..done].iter().copied().collect();
-                    self.retire(|target| undone.contains(target));
-                    break;
+        for (target, attached) in if new.is_empty() { Vec::new() } else { attach(new) } {
+            match attached {
+                Ok(attached) => {
+                    added.insert(target.clone());
+                    self.present.insert(target, attached);
                 }
+                Err(error) if result.is_ok() => result = Err(error),
+                Err(_) => {}
             }
+        }
+        if result.is_err() {
+            self.retire(|target| added.contains(target));
         }
         self.shared.queue().busy = false;
         self.shared.changed.notify_one();
         result
     }
 
+    /// Takes over what somebody else has attached.
+    pub(super) fn take(&mut self, target: Target, attached: Attached) {
+        self.present.insert(target, attached);
+    }
+
     /// Lets go of what is not wanted; it comes off later.
     pub(super) fn keep_only(&mut self, wanted: &BTreeSet<Target>) {
         self.retire(|target| !wanted.contains(target));
+    }
+
+    /// Takes something off at once, which must not take long.
+    pub(super) fn drop_now(&mut self, target: &Target) {
+        drop(self.present.remove(target));
     }
 
     fn retire(&mut self, unwanted: impl Fn(&Target) -> bool) {

@@ -9,25 +9,27 @@ use crate::syscall_function::{Declaration, Prototype};
 
 const MAGIC: u16 = 0xeb9f;
 /// `struct btf_type` without what follows it.
-const TYPE: usize = 12;
+pub(super) const TYPE: usize = 12;
 
 const KIND_INT: u32 = 1;
 const KIND_PTR: u32 = 2;
-const KIND_ARRAY: u32 = 3;
-const KIND_STRUCT: u32 = 4;
-const KIND_UNION: u32 = 5;
-const KIND_ENUM: u32 = 6;
-const KIND_FWD: u32 = 7;
-const KIND_CONST: u32 = 10;
-const KIND_FUNC: u32 = 12;
+pub(super) const KIND_ARRAY: u32 = 3;
+pub(super) const KIND_STRUCT: u32 = 4;
+pub(super) const KIND_UNION: u32 = 5;
+pub(super) const KIND_ENUM: u32 = 6;
+pub(super) const KIND_FWD: u32 = 7;
+pub(super) const KIND_TYPEDEF: u32 = 8;
+pub(super) const KIND_CONST: u32 = 10;
+pub(super) const KIND_FUNC: u32 = 12;
 const KIND_FUNC_PROTO: u32 = 13;
 const KIND_VAR: u32 = 14;
 const KIND_DATASEC: u32 = 15;
 const KIND_DECL_TAG: u32 = 17;
-const KIND_ENUM64: u32 = 19;
+pub(super) const KIND_ENUM64: u32 = 19;
 
 /// BTF as bytes, with the place of each type.
-struct Types<'a> {
+pub(super) struct Types<'a> {
+    header: &'a [u8],
     bytes: &'a [u8],
     strings: &'a [u8],
     /// Where each type begins; the first is type 1.
@@ -36,23 +38,23 @@ struct Types<'a> {
 
 /// One type's head: `name_off`, `info`, `size` or `type`.
 #[derive(Clone, Copy)]
-struct Head {
-    at: usize,
-    name: u32,
-    kind: u32,
-    members: usize,
+pub(super) struct Head {
+    pub(super) at: usize,
+    pub(super) name: u32,
+    pub(super) kind: u32,
+    pub(super) members: usize,
     /// `size` or `type`.
-    word: u32,
+    pub(super) word: u32,
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     let four = bytes.get(at..)?.first_chunk()?;
     Some(u32::from_ne_bytes(*four))
 }
 
 impl<'a> Types<'a> {
     /// `None` if this is not BTF, or of a kind that is not known.
-    fn new(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
         let magic = u16::from_ne_bytes(*bytes.first_chunk()?);
         if magic != MAGIC {
             return None;
@@ -62,7 +64,8 @@ impl<'a> Types<'a> {
             let start = header.checked_add(word(bytes, at)? as usize)?;
             bytes.get(start..start.checked_add(word(bytes, at + 4)? as usize)?)
         };
-        let mut btf = Self { bytes: part(8)?, strings: part(16)?, places: Vec::new() };
+        let mut btf =
+            Self { header: bytes.get(..header)?, bytes: part(8)?, strings: part(16)?, places: Vec::new() };
         let mut at = 0;
         while at < btf.bytes.len() {
             let head = btf.head_at(at)?;
@@ -83,12 +86,37 @@ impl<'a> Types<'a> {
         })
     }
 
-    fn head(&self, id: u32) -> Option<Head> {
+    /// The types as bytes.
+    pub(super) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// How many types there are.
+    pub(super) fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The types' heads; the first is type 1.
+    pub(super) fn heads(&self) -> impl Iterator<Item = Head> + '_ {
+        self.places.iter().filter_map(|&place| self.head_at(place as usize))
+    }
+
+    /// The same BTF with other types.
+    pub(super) fn with_types(&self, types: &[u8]) -> Vec<u8> {
+        let (length, strings) = (types.len() as u32, self.strings.len() as u32);
+        let mut out = self.header.to_vec();
+        for (at, value) in [(8, 0), (12, length), (16, length), (20, strings)] {
+            out[at..at + 4].copy_from_slice(&u32::to_ne_bytes(value));
+        }
+        [&out, types, self.strings].concat()
+    }
+
+    pub(super) fn head(&self, id: u32) -> Option<Head> {
         let place = *self.places.get((id as usize).checked_sub(1)?)?;
         self.head_at(place as usize)
     }
 
-    fn name(&self, offset: u32) -> Option<&'a str> {
+    pub(super) fn name(&self, offset: u32) -> Option<&'a str> {
         let rest = self.strings.get(offset as usize..)?;
         std::str::from_utf8(&rest[..rest.iter().position(|&byte| byte == 0)?]).ok()
     }
@@ -114,7 +142,7 @@ impl<'a> Types<'a> {
 }
 
 /// Bytes after a type's head.
-fn trailing(head: Head) -> Option<usize> {
+pub(super) fn trailing(head: Head) -> Option<usize> {
     Some(match head.kind {
         KIND_INT | KIND_VAR | KIND_DECL_TAG => 4,
         KIND_ARRAY => 12,

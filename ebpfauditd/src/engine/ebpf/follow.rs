@@ -124,8 +124,7 @@ pub(super) fn fill(
         for &root in watches.roots(path) {
             let key = object(root, slot);
             let mut value = get(&tags, &key, TREES)?.unwrap_or(TagsValue(abi::Tags::default()));
-            let free = value.0.tree.iter_mut().find(|tag| **tag == 0);
-            *free.ok_or_else(|| EngineError::Crowded(path.clone()))? = number as u16 + 1;
+            value.0.words[number / 64] |= 1 << (number % 64);
             tags.insert(key, value, ANY).map_err(map_error("write", TREES))?;
         }
     }

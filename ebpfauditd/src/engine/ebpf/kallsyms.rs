@@ -23,7 +23,7 @@ pub(super) fn addresses(
         let (Some(address), Some(_), Some(name)) = (words.next(), words.next(), words.next()) else {
             continue;
         };
-        if !name.starts_with(b"__") {
+        if !matches!(name.first(), Some(b'_' | b'a' | b'i')) {
             continue;
         }
         let Some(name) = std::str::from_utf8(name).ok().filter(|name| wanted.contains(*name)) else {

@@ -1,49 +1,76 @@
 //! The object and its programs: which the kernel takes, and how each is loaded and attached.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use aya::maps::ProgramArray;
-use aya::programs::kprobe::KProbeLink;
-use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError};
+use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
-use kern::hooks::{HookKind, Judge, Place};
+use kern::hooks::{Hook, HookKind, Judge, Place};
 
+use super::error::{EngineError, map_error};
+use super::kernel_types::KernelTypes;
+use super::shelf::{Shelf, Shelved};
+use super::stub;
 use crate::release::{Release, Update};
-
-use super::symbol::Variables;
-use super::{EngineError, map_error, stub};
 
 /// What keeps a program attached, as long as it is there.
 #[expect(dead_code, reason = "held, not read")]
 pub(super) enum Link {
-    /// To a function or tracepoint.
+    /// A descriptor.
     Descriptor(OwnedFd),
-    /// To a breakpoint.
-    Probe(KProbeLink),
+    /// A name on the shelf.
+    Shelved(Shelved),
+}
+
+impl Link {
+    /// Puts a link on the shelf, if there is one that takes it.
+    pub(super) fn new(link: OwnedFd, shelf: Option<&Arc<Shelf>>) -> Self {
+        let Some(shelf) = shelf else { return Self::Descriptor(link) };
+        shelf.put(link).map_or_else(Self::Descriptor, Self::Shelved)
+    }
+}
+
+/// What the programs are told of the kernel before they are loaded.
+pub(super) struct Globals {
+    has_tai: u32,
+    open_prefers_cache: u32,
+    new_name_first: u32,
+    module_early: u32,
+}
+
+impl Globals {
+    /// Of the kernel that runs.
+    pub(super) fn find() -> Self {
+        Self {
+            has_tai: u32::from(has_tai_clock()),
+            open_prefers_cache: u32::from(Release::running() >= Release(6, 12)),
+            new_name_first: u32::from(new_name_first()),
+            module_early: u32::from(tells_of_early_failures()),
+        }
+    }
 }
 
 /// Creates the object's maps; nothing is loaded yet.
-pub(super) fn load_maps(
-    btf: &Btf,
+pub(super) fn load_maps<'a>(
+    mut loader: EbpfLoader<'a>,
+    types: &'a KernelTypes,
+    globals: &'a Globals,
     ring_bytes: u32,
     object: &[u8],
-    variables: &Variables,
 ) -> Result<Ebpf, EngineError> {
-    let mut loader = EbpfLoader::new();
-    let has_tai: u32 = u32::from(has_tai_clock());
-    let open_prefers_cache = u32::from(Release::running() >= Release(6, 12));
-    let new_name_first = u32::from(new_name_first());
-    let module_early = u32::from(tells_of_early_failures());
     loader
-        .btf(Some(btf))
+        .btf(Some(&types.btf))
         .allow_unsupported_maps()
         .map_max_entries("ea_events", ring_bytes)
-        .override_global("ea_has_tai", &has_tai, true)
-        .override_global("ea_apparmor_sizes", &variables.apparmor_sizes, true)
-        .override_global("ea_ring_operations", &variables.ring_operations, true)
-        .override_global("ea_open_prefers_cache", &open_prefers_cache, true)
-        .override_global("ea_new_name_first", &new_name_first, true)
-        .override_global("ea_module_early", &module_early, true);
+        .override_global("ea_has_tai", &globals.has_tai, true)
+        .override_global("ea_apparmor_sizes", &types.variables.apparmor_sizes, true)
+        .override_global("ea_ring_operations", &types.variables.ring_operations, true)
+        .override_global("ea_open_prefers_cache", &globals.open_prefers_cache, true)
+        .override_global("ea_new_name_first", &globals.new_name_first, true)
+        .override_global("ea_module_early", &globals.module_early, true);
     loader.load(object).map_err(EngineError::Load)
 }
 
@@ -75,13 +102,16 @@ fn failed(place: &Place) -> impl Fn(ProgramError) -> EngineError {
     move |source| EngineError::Attach { program, target, source }
 }
 
-fn program<'a>(ebpf: &'a mut Ebpf, place: &Place) -> Result<&'a mut Program, EngineError> {
-    ebpf.program_mut(place.program).ok_or(ProgramError::UnexpectedProgramType).map_err(failed(place))
+fn no_program(place: &Place) -> EngineError {
+    failed(place)(ProgramError::UnexpectedProgramType)
 }
 
-/// Loads the program of a place, so that it can be attached there; nothing if it is loaded.
-pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
-    let program = program(ebpf, place)?;
+fn program<'a>(ebpf: &'a mut Ebpf, place: &Place) -> Result<&'a mut Program, EngineError> {
+    ebpf.program_mut(place.program).ok_or_else(|| no_program(place))
+}
+
+/// Loads a program, so that it can be attached at a place; nothing if it is loaded.
+fn load_at(program: &mut Program, btf: &Btf, place: &Place) -> Result<(), EngineError> {
     if program.fd().is_ok() {
         return Ok(());
     }
@@ -95,36 +125,103 @@ pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), Engi
         HookKind::Fexit => {
             <&mut FExit>::try_from(program).and_then(|program| program.load(place.target, btf))
         }
-        HookKind::Kprobe | HookKind::Kretprobe => <&mut KProbe>::try_from(program).and_then(KProbe::load),
     };
     loaded.map_err(failed(place))
 }
 
-/// Finds out whether a place can be had: whether its program loads, and where that says nothing of the target, whether it can be
-/// attached.
-pub(super) fn probe(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
-    load(ebpf, btf, place)?;
-    match place.kind {
-        HookKind::Kprobe | HookKind::Kretprobe => attach(ebpf, place).map(drop),
-        HookKind::BtfTracepoint | HookKind::Fentry | HookKind::Fexit => Ok(()),
+/// Loads the program of a place; nothing if it is loaded.
+pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
+    load_at(program(ebpf, place)?, btf, place)
+}
+
+/// A hook that is to be had, with its programs.
+struct Wanted<'a> {
+    hook: Hook,
+    programs: HashMap<&'a str, &'a mut Program>,
+}
+
+impl Wanted<'_> {
+    fn way(
+        &mut self,
+        way: &'static [Place],
+        btf: Option<&Btf>,
+        store: Option<&Arc<Shelf>>,
+    ) -> Result<Vec<Link>, EngineError> {
+        for place in way {
+            let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
+            // without BTF all of them are loaded
+            if let Some(btf) = btf {
+                load_at(program, btf, place)?;
+            }
+        }
+        let link = |place: &Place| {
+            let program = self.programs.get(place.program).ok_or_else(|| no_program(place))?;
+            let program = program.fd().map_err(failed(place))?.as_fd();
+            stub::attach(program)
+                .map(|link| Link::new(link, store))
+                .map_err(|error| failed(place)(ProgramError::IOError(error)))
+        };
+        way.iter().map(link).collect()
+    }
+
+    /// The first way that can be had: some functions can be named by a program and yet not be hooked (before 6.6 those of more
+    /// than six arguments). The error is that of the first.
+    fn had(
+        &mut self,
+        btf: Option<&Btf>,
+        trampolines: bool,
+        store: Option<&Arc<Shelf>>,
+    ) -> Result<(&'static [Place], Vec<Link>), EngineError> {
+        let mut first = None;
+        for &way in self.hook.info().ways {
+            if !trampolines && way.iter().any(|place| place.kind.is_trampoline()) {
+                continue;
+            }
+            match self.way(way, btf, store) {
+                Ok(links) => return Ok((way, links)),
+                Err(error) => drop(first.get_or_insert(error)),
+            }
+        }
+        Err(first.unwrap_or(EngineError::NoTrampolines))
     }
 }
 
-/// Attaches a program that is loaded.
-pub(super) fn attach(ebpf: &mut Ebpf, place: &Place) -> Result<Link, EngineError> {
-    let program = program(ebpf, place)?;
-    match place.kind {
-        HookKind::Kprobe | HookKind::Kretprobe => {
-            let probe: &mut KProbe = program.try_into().map_err(failed(place))?;
-            let link = probe.attach(place.target, 0).and_then(|id| probe.take_link(id));
-            link.map(Link::Probe).map_err(failed(place))
+/// What became of a hook: where it hangs, and by what.
+pub(super) type Hung = Result<(&'static [Place], Vec<Link>), EngineError>;
+
+/// Loads the programs of hooks, unless all are loaded (then there is no need of `btf`), and attaches them. On all CPUs: one verifies
+/// while another attaches.
+pub(super) fn hang(
+    ebpf: &mut Ebpf,
+    btf: Option<&Btf>,
+    hooks: &[Hook],
+    trampolines: bool,
+    shelf: Option<&Arc<Shelf>>,
+) -> Vec<(Hook, Hung)> {
+    let mut programs: HashMap<&str, &mut Program> = ebpf.programs_mut().collect();
+    let wanted = hooks.iter().map(|&hook| {
+        let places = hook.info().ways.iter().copied().flatten();
+        let programs = places.filter_map(|place| programs.remove_entry(place.program)).collect();
+        Wanted { hook, programs }
+    });
+    let waiting: Mutex<Vec<Wanted<'_>>> = Mutex::new(wanted.collect());
+    let done = Mutex::new(Vec::with_capacity(hooks.len()));
+    let work = || {
+        loop {
+            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(mut wanted) = next else { return };
+            let hung = wanted.had(btf, trampolines, shelf);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((wanted.hook, hung));
         }
-        HookKind::BtfTracepoint | HookKind::Fentry | HookKind::Fexit => {
-            let fd = program.fd().map_err(failed(place))?.as_fd();
-            let link = stub::attach(fd).map_err(ProgramError::IOError);
-            link.map(Link::Descriptor).map_err(failed(place))
+    };
+    thread::scope(|scope| {
+        let others = thread::available_parallelism().map_or(0, |all| all.get() - 1).min(hooks.len());
+        for _ in 0..others {
+            scope.spawn(work);
         }
-    }
+        work();
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The descriptor of a program that is loaded.
@@ -137,11 +234,7 @@ pub(super) fn load_judge(ebpf: &mut Ebpf, btf: &Btf, judge: &Judge) -> Result<()
     load(ebpf, btf, &judge.place)?;
     let program = program(ebpf, &judge.place)?.fd().map_err(failed(&judge.place))?.try_clone();
     let program = program.map_err(ProgramError::IOError).map_err(failed(&judge.place))?;
-    let map = ebpf.map_mut(judge.programs).ok_or(EngineError::Map {
-        act: "find",
-        map: judge.programs,
-        error: "the object has no such map".into(),
-    })?;
+    let map = ebpf.map_mut(judge.programs).ok_or_else(|| EngineError::no_map(judge.programs))?;
     let mut programs = ProgramArray::try_from(map).map_err(map_error("open", judge.programs))?;
     programs.set(0, &program, 0).map_err(map_error("write", judge.programs))
 }
@@ -150,10 +243,6 @@ pub(super) fn load_judge(ebpf: &mut Ebpf, btf: &Btf, judge: &Judge) -> Result<()
 pub(super) fn judges<'a>(ebpf: &'a Ebpf, judge: &Judge) -> Result<BorrowedFd<'a>, EngineError> {
     match ebpf.map(judge.programs) {
         Some(aya::maps::Map::ProgramArray(map)) => Ok(map.fd().as_fd()),
-        _ => Err(EngineError::Map {
-            act: "find",
-            map: judge.programs,
-            error: "the object has no such map".into(),
-        }),
+        _ => Err(EngineError::no_map(judge.programs)),
     }
 }

@@ -1,7 +1,7 @@
 //! Addresses of the kernel's variables that no BTF names.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::collections::HashMap;
+use std::fs;
 
 /// Addresses of variables that programs read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,11 +14,14 @@ pub(super) struct Variables {
     pub(super) audits_rings: bool,
 }
 
+/// What the kernel's list of symbols is asked for.
+pub(super) const NAMES: [&str; 4] =
+    ["apparmor_blob_sizes", "io_issue_defs", "io_op_defs", "__audit_uring_exit"];
+
 impl Variables {
-    /// Looks them up in `/proc/kallsyms`.
-    pub(super) fn of_this_kernel() -> Self {
-        let Ok(file) = File::open("/proc/kallsyms") else { return Self::default() };
-        let mut found = Self::in_list(BufReader::with_capacity(1 << 16, file));
+    /// Of the kernel that runs, by its list of symbols.
+    pub(super) fn of_this_kernel(addresses: &HashMap<String, u64>) -> Self {
+        let mut found = Self::of(addresses);
         let enabled = fs::read("/sys/module/apparmor/parameters/enabled");
         if !enabled.is_ok_and(|text| text.first() == Some(&b'Y')) {
             found.apparmor_sizes = 0;
@@ -26,32 +29,15 @@ impl Variables {
         found
     }
 
-    fn in_list(list: impl BufRead) -> Self {
-        let mut found = Self::default();
-        for line in list.split(b'\n').map_while(Result::ok) {
-            // address, kind, name; modules have their name behind it
-            let mut words = line.split(|&byte| byte == b' ' || byte == b'\t');
-            let (Some(address), Some(_), Some(name)) = (words.next(), words.next(), words.next()) else {
-                continue;
-            };
-            let place = match name {
-                b"apparmor_blob_sizes" => &mut found.apparmor_sizes,
-                b"io_issue_defs" | b"io_op_defs" => &mut found.ring_operations,
-                b"__audit_uring_exit" => {
-                    found.audits_rings = true;
-                    continue;
-                }
-                _ => continue,
-            };
-            *place = std::str::from_utf8(address)
-                .ok()
-                .and_then(|address| u64::from_str_radix(address, 16).ok())
-                .unwrap_or_default();
+    fn of(addresses: &HashMap<String, u64>) -> Self {
+        let [apparmor_sizes, new_operations, operations, ring_exit] =
+            NAMES.map(|name| addresses.get(name).copied());
+        let ring_operations = ring_exit.and(new_operations.or(operations));
+        Self {
+            apparmor_sizes: apparmor_sizes.unwrap_or(0),
+            ring_operations: ring_operations.unwrap_or(0),
+            audits_rings: ring_exit.is_some(),
         }
-        if !found.audits_rings {
-            found.ring_operations = 0;
-        }
-        found
     }
 }
 
@@ -61,11 +47,12 @@ mod tests {
 
     #[test]
     fn operations_that_audit_does_not_see_are_not_looked_at() {
-        let old = b"ffff000000000010 d io_op_defs\nffff000000000020 D apparmor_blob_sizes\n";
-        let found = Variables::in_list(&old[..]);
-        assert_eq!((found.apparmor_sizes, found.ring_operations), (0xffff_0000_0000_0020, 0));
-        let new = [&old[..], b"ffff000000000030 T __audit_uring_exit\n"].concat();
-        let found = Variables::in_list(&new[..]);
-        assert!(found.audits_rings && found.ring_operations == 0xffff_0000_0000_0010);
+        let address = |name: &str, address| (name.to_owned(), address);
+        let mut list = HashMap::from([address("io_op_defs", 0x10), address("apparmor_blob_sizes", 0x20)]);
+        let found = Variables::of(&list);
+        assert_eq!((found.apparmor_sizes, found.ring_operations), (0x20, 0));
+        list.insert("__audit_uring_exit".to_owned(), 0x30);
+        let found = Variables::of(&list);
+        assert!(found.audits_rings && found.ring_operations == 0x10);
     }
 }

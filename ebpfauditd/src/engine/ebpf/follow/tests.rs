@@ -6,14 +6,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use audit_rules::{Command, NoHost, Rule, parse_words};
-use aya::Btf;
+use aya::EbpfLoader;
 use aya::programs::FEntry;
 use kern::hooks::Hook;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::*;
-use crate::engine::ebpf::program::load_maps;
-use crate::engine::ebpf::{SMALLEST_RING, Variables};
+use crate::engine::ebpf::kernel_types::KernelTypes;
+use crate::engine::ebpf::offer::SMALLEST_RING;
+use crate::engine::ebpf::program::{Globals, load_maps};
 
 /// The idle slot of a filter that has not switched yet.
 const SLOT: u32 = 1;
@@ -28,15 +29,16 @@ struct Scene {
 
 /// The loaded object with the program attached; `None`, with the reason said, where there are no trampolines.
 fn follower() -> Option<Ebpf> {
-    let btf = Btf::from_sys_fs().unwrap();
+    let types = KernelTypes::read().unwrap();
+    let globals = Globals::find();
     let hook = Hook::Watch.info().ways[0][0];
     let mut reasons = Vec::new();
     for object in [kern::OBJECT, kern::LEGACY_OBJECT] {
-        let attached = load_maps(&btf, SMALLEST_RING, object, &Variables::default())
+        let attached = load_maps(EbpfLoader::new(), &types, &globals, SMALLEST_RING, object)
             .map_err(|error| error.to_string())
             .and_then(|mut ebpf| {
                 let program: &mut FEntry = ebpf.program_mut(hook.program).unwrap().try_into().unwrap();
-                program.load(hook.target, &btf).map_err(|error| error.to_string())?;
+                program.load(hook.target, &types.btf).map_err(|error| error.to_string())?;
                 program.attach().map_err(|error| error.to_string())?;
                 Ok(ebpf)
             });
@@ -251,7 +253,7 @@ fn a_tree_has_its_roots_until_they_are_removed() {
     let root = scene.watches.roots(&bytes(&dir))[0];
     let tags = |scene: &mut Scene| {
         let map: Table<'_, ObjectValue, TagsValue> = table(&mut scene.ebpf, TREES).unwrap();
-        get(&map, &object(root, SLOT), TREES).unwrap().map(|tags| tags.0.tree[0])
+        get(&map, &object(root, SLOT), TREES).unwrap().map(|tags| tags.0.words[0])
     };
     assert_eq!(tags(&mut scene), Some(1));
     fs::rename(&dir, scene.path("elsewhere")).unwrap();

@@ -1,0 +1,79 @@
+//! The tables of a generation: filled while it is idle, and switched to with one write.
+
+use std::time::Instant;
+
+use aya::Ebpf;
+use aya::maps::{Array, MapData};
+use kern::abi;
+
+use super::Engine;
+use super::error::{EngineError, map_error};
+use super::generation::Generation;
+use super::value::{ConfigValue, EntryValue, SetValue, StepValue};
+use crate::family::ARCHES;
+use crate::lower::Tables;
+
+/// One of the object's arrays.
+pub(super) fn array<'a, V: aya::Pod>(
+    ebpf: &'a mut Ebpf,
+    map: &'static str,
+) -> Result<Array<&'a mut MapData, V>, EngineError> {
+    let found = ebpf.map_mut(map).ok_or_else(|| EngineError::no_map(map))?;
+    Array::try_from(found).map_err(map_error("open", map))
+}
+
+impl Engine {
+    /// Writes the idle generation's tables.
+    pub(super) fn fill(&mut self, tables: &Tables) -> Result<(), EngineError> {
+        let next = self.config.generation.wrapping_add(1);
+        let slot = next as usize % abi::GENERATIONS;
+        let mut steps: Array<_, StepValue> = array(&mut self.ebpf, "ea_steps")?;
+        for (at, &step) in tables.steps.iter().enumerate() {
+            steps
+                .set((slot * abi::STEPS + at) as u32, StepValue(step), 0)
+                .map_err(map_error("write", "ea_steps"))?;
+        }
+        let mut sets: Array<_, SetValue> = array(&mut self.ebpf, "ea_sets")?;
+        for (at, &set) in tables.sets.iter().enumerate() {
+            sets.set((slot * abi::SETS + at) as u32, SetValue(set), 0)
+                .map_err(map_error("write", "ea_sets"))?;
+        }
+        let mut index: Array<_, EntryValue> = array(&mut self.ebpf, "ea_index")?;
+        let base = slot * ARCHES.len() * abi::SYSCALLS;
+        for (at, (&entry, known)) in tables.index.iter().zip(&mut self.index[slot]).enumerate() {
+            if entry != *known {
+                index
+                    .set((base + at) as u32, EntryValue(entry), 0)
+                    .map_err(map_error("write", "ea_index"))?;
+                *known = entry;
+            }
+        }
+        Ok(())
+    }
+
+    /// The one write that makes the idle generation the live one.
+    pub(super) fn switch(&mut self, tables: Tables) -> Result<(), EngineError> {
+        let before = self.config;
+        let next = before.generation.wrapping_add(1);
+        let slot = next as usize % abi::GENERATIONS;
+        self.config.flags[slot] = tables.flags;
+        self.config.task_first[slot] = tables.task_first;
+        self.config.exclude_first[slot] = tables.exclude_first;
+        self.config.ring[slot] = tables.ring;
+        let generation = Generation { keys: tables.keys, hidden_filesystems: tables.hidden_filesystems };
+        self.generations.add(next, generation);
+        // First what belongs to the idle generation, then the number that makes it live.
+        self.write_config().inspect_err(|_| self.config = before)?;
+        self.config.generation = next;
+        self.write_config().inspect_err(|_| self.config = before)?;
+        self.exes = tables.exes;
+        self.switched = Some(Instant::now());
+        Ok(())
+    }
+
+    pub(super) fn write_config(&mut self) -> Result<(), EngineError> {
+        let config = self.config;
+        let mut map: Array<_, ConfigValue> = array(&mut self.ebpf, ".data.config")?;
+        map.set(0, ConfigValue(config), 0).map_err(map_error("write", ".data.config"))
+    }
+}
