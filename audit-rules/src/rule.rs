@@ -1,5 +1,7 @@
 //! Rules: what was asked for ([`Draft`]) and what the kernel would store ([`Rule`]).
 
+use std::sync::Arc;
+
 use crate::{
     check::{Refusal, kernel_check},
     field::{Field, Op},
@@ -95,9 +97,9 @@ pub struct Draft {
 /// A rule as the kernel stores it and gives it back when asked for its rules.
 ///
 /// Two rules are equal when the kernel would call them the same rule: list, action, system calls, and conditions in
-/// order.
+/// order. Copies share what they hold.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Rule(Draft);
+pub struct Rule(Arc<Draft>);
 
 impl Rule {
     /// Checks `draft` as the kernel does and stores it as the kernel does: class numbers in the mask become the calls
@@ -105,21 +107,21 @@ impl Rule {
     pub fn new(mut draft: Draft) -> Result<Self, Refusal> {
         kernel_check(&draft)?;
         draft.syscalls = expand_classes(&draft.syscalls);
-        Ok(Self(draft))
+        Ok(Self(Arc::new(draft)))
     }
 
     /// The list it is on.
-    pub const fn list(&self) -> List {
+    pub fn list(&self) -> List {
         self.0.list
     }
 
     /// What it decides.
-    pub const fn action(&self) -> Action {
+    pub fn action(&self) -> Action {
         self.0.action
     }
 
     /// The system calls (or `io_uring` operations) it is for. Full on lists that have none; empty on the task list.
-    pub const fn syscalls(&self) -> &SyscallSet {
+    pub fn syscalls(&self) -> &SyscallSet {
         &self.0.syscalls
     }
 
@@ -157,13 +159,13 @@ impl Rule {
     }
 
     /// The rule as it was sent, but for class numbers.
-    pub const fn draft(&self) -> &Draft {
+    pub fn draft(&self) -> &Draft {
         &self.0
     }
 
     /// The draft again, to change it.
     pub fn into_draft(self) -> Draft {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 }
 

@@ -77,7 +77,14 @@ impl SyscallSet {
 
     /// The numbers, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..Self::CAPACITY).filter(|&number| self.contains(number))
+        self.0.iter().zip((0..).step_by(32)).flat_map(|(&word, first)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                rest &= rest.checked_sub(1)?;
+                Some(first + bit)
+            })
+        })
     }
 
     /// What is in either.

@@ -136,10 +136,14 @@ impl Enforcement {
         match edit(&mut next) {
             Ok(changes) => {
                 if let Some(engine) = &mut self.ebpf {
-                    let is_removed = |rule: &&Rule| {
-                        changes.iter().any(|change| *change == Change::Removed((*rule).clone()))
-                    };
-                    engine.release(self.set.rules().iter().filter(|rule| !is_removed(rule)));
+                    let removed: HashSet<&Rule> = changes
+                        .iter()
+                        .filter_map(|change| match change {
+                            Change::Removed(rule) => Some(rule),
+                            Change::Added(_) | Change::Set { .. } => None,
+                        })
+                        .collect();
+                    engine.release(self.set.rules().iter().filter(|rule| !removed.contains(rule)));
                 }
                 self.put(next)?;
                 Ok(changes)

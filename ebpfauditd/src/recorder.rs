@@ -106,7 +106,14 @@ pub fn start(inputs: Vec<Input>, formatter: Formatter, sink: Sink) -> Result<Han
 impl Handle {
     /// Sends a command. It is carried out after the events that are waiting now.
     pub fn send(&self, command: Command) -> Result<(), RecorderError> {
-        self.commands.send(command).map_err(|_| RecorderError::Ended)?;
+        self.send_all([command])
+    }
+
+    /// Sends commands, and wakes the recorder once for all of them.
+    pub fn send_all(&self, commands: impl IntoIterator<Item = Command>) -> Result<(), RecorderError> {
+        for command in commands {
+            self.commands.send(command).map_err(|_| RecorderError::Ended)?;
+        }
         // A counter that cannot take one more is as good as woken.
         let _ = self.wake.write(1);
         Ok(())

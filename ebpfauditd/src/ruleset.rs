@@ -2,6 +2,10 @@
 //!
 //! Pure: what a change means is decided here, what it does to the machine in [`crate::authority`].
 
+use std::collections::hash_map::{DefaultHasher, Entry};
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
 use audit_rules::{Condition, Field, List, Op, Rule};
 use compat::record::MessageType;
 use nix::errno::Errno;
@@ -106,18 +110,34 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleSet {
     rules: Vec<Rule>,
+    /// How many rules have a hash: what is not here is not among the rules.
+    hashes: HashMap<u64, usize>,
     settings: Settings,
+}
+
+fn hash(rule: &Rule) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    rule.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn count_hashes(rules: &[Rule]) -> HashMap<u64, usize> {
+    let mut hashes = HashMap::with_capacity(rules.len());
+    for rule in rules {
+        *hashes.entry(hash(rule)).or_insert(0) += 1;
+    }
+    hashes
 }
 
 impl RuleSet {
     /// A set without rules.
     pub fn new(settings: Settings) -> Self {
-        Self { rules: Vec::new(), settings }
+        Self::with_rules(settings, Vec::new())
     }
 
     /// A set with these rules, whether locked or not.
     pub fn with_rules(settings: Settings, rules: Vec<Rule>) -> Self {
-        Self { rules, settings }
+        Self { hashes: count_hashes(&rules), rules, settings }
     }
 
     /// The rules in the order of matching: within one list, the first that matches decides.
@@ -148,10 +168,12 @@ impl RuleSet {
         check_path: impl FnOnce(&Rule) -> Result<(), Errno>,
     ) -> Result<Change, Errno> {
         self.unlocked()?;
-        if !prepend && self.rules.contains(&rule) {
+        let hash = hash(&rule);
+        if !prepend && self.hashes.contains_key(&hash) && self.rules.contains(&rule) {
             return Err(Errno::EEXIST);
         }
         check_path(&rule)?;
+        *self.hashes.entry(hash).or_insert(0) += 1;
         if prepend {
             self.rules.insert(0, rule.clone());
         } else {
@@ -166,7 +188,12 @@ impl RuleSet {
     /// `EPERM` when locked; `ENOENT` if there is none.
     pub fn delete(&mut self, rule: &Rule) -> Result<Change, Errno> {
         self.unlocked()?;
+        let Entry::Occupied(mut count) = self.hashes.entry(hash(rule)) else { return Err(Errno::ENOENT) };
         let at = self.rules.iter().position(|present| present == rule).ok_or(Errno::ENOENT)?;
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
         Ok(Change::Removed(self.rules.remove(at)))
     }
 
@@ -182,6 +209,7 @@ impl RuleSet {
         };
         let (removed, kept) = std::mem::take(&mut self.rules).into_iter().partition(named);
         self.rules = kept;
+        self.hashes = count_hashes(&self.rules);
         let mut removed: Vec<Rule> = removed;
         // auditctl deletes what it has listed, so in this order it is told.
         removed.sort_by_key(|rule| List::ALL.into_iter().position(|list| list == rule.list()));
@@ -191,6 +219,7 @@ impl RuleSet {
     /// Takes out rules that are gone already, without anybody's request; also when locked.
     pub fn forget(&mut self, is_gone: impl Fn(&Rule) -> bool) {
         self.rules.retain(|rule| !is_gone(rule));
+        self.hashes = count_hashes(&self.rules);
     }
 
     /// Gives a setting a value.
@@ -213,8 +242,10 @@ impl RuleSet {
 
     /// What has to be told when `next` takes the place of this set: removed rules, added rules, settings.
     pub fn difference(&self, next: &Self) -> Vec<Change> {
-        let gone = self.rules.iter().filter(|rule| !next.rules.contains(rule)).cloned().map(Change::Removed);
-        let new = next.rules.iter().filter(|rule| !self.rules.contains(rule)).cloned().map(Change::Added);
+        let (before, after): (HashSet<&Rule>, HashSet<&Rule>) =
+            (self.rules.iter().collect(), next.rules.iter().collect());
+        let gone = self.rules.iter().filter(|rule| !after.contains(rule)).cloned().map(Change::Removed);
+        let new = next.rules.iter().filter(|rule| !before.contains(rule)).cloned().map(Change::Added);
         let set = Setting::ALL.into_iter().filter_map(|setting| {
             let (old, new) = (setting.get(&self.settings), setting.get(&next.settings));
             (old != new).then_some(Change::Set { setting, old, new })

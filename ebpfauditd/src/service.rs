@@ -85,15 +85,18 @@ impl Service {
     /// Records of changes that were made. The kernel makes none for rules while auditing is off, and none for a setting if
     /// it was off before.
     fn tell(&self, changes: &[Change], who: &Requester, was_enabled: bool) {
-        let is_enabled = self.enforcement.set().settings().enabled != Enabled::Off;
-        for change in changes {
-            let said = match change {
-                Change::Set { .. } => was_enabled,
-                Change::Added(_) | Change::Removed(_) => is_enabled || was_enabled,
-            };
-            if said {
-                self.write_change(own_record::changed(change, who), who);
-            }
+        // Asked once: there may be as many changes as rules.
+        if self.enforcement.set().excludes(MessageType::CONFIG_CHANGE, who.ids) {
+            return;
+        }
+        let is_enabled = self.is_enabled();
+        let said = changes.iter().filter(|change| match change {
+            Change::Set { .. } => was_enabled,
+            Change::Added(_) | Change::Removed(_) => is_enabled || was_enabled,
+        });
+        let commands = said.map(|change| Command::Write(own_record::changed(change, who)));
+        if let Err(error) = self.recorder.send_all(commands) {
+            log::error!("{error}");
         }
     }
 

@@ -21,6 +21,7 @@ use crate::syscall_function::{Moment, Prototype, Stub};
 use crate::watch::{Inode, Lost, Watches};
 
 mod attachments;
+mod batch;
 mod btf;
 mod counters;
 mod error;

@@ -6,10 +6,10 @@ use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use kern::abi;
 
-use super::Engine;
 use super::error::{EngineError, map_error};
 use super::generation::Generation;
 use super::value::{ConfigValue, EntryValue, SetValue, StepValue};
+use super::{Engine, batch};
 use crate::family::ARCHES;
 use crate::lower::Tables;
 
@@ -27,17 +27,10 @@ impl Engine {
     pub(super) fn fill(&mut self, tables: &Tables) -> Result<(), EngineError> {
         let next = self.config.generation.wrapping_add(1);
         let slot = next as usize % abi::GENERATIONS;
-        let mut steps: Array<_, StepValue> = array(&mut self.ebpf, "ea_steps")?;
-        for (at, &step) in tables.steps.iter().enumerate() {
-            steps
-                .set((slot * abi::STEPS + at) as u32, StepValue(step), 0)
-                .map_err(map_error("write", "ea_steps"))?;
-        }
-        let mut sets: Array<_, SetValue> = array(&mut self.ebpf, "ea_sets")?;
-        for (at, &set) in tables.sets.iter().enumerate() {
-            sets.set((slot * abi::SETS + at) as u32, SetValue(set), 0)
-                .map_err(map_error("write", "ea_sets"))?;
-        }
+        let steps: Vec<StepValue> = tables.steps.iter().copied().map(StepValue).collect();
+        batch::write(&self.ebpf, "ea_steps", slot * abi::STEPS, &steps)?;
+        let sets: Vec<SetValue> = tables.sets.iter().copied().map(SetValue).collect();
+        batch::write(&self.ebpf, "ea_sets", slot * abi::SETS, &sets)?;
         let mut index: Array<_, EntryValue> = array(&mut self.ebpf, "ea_index")?;
         let base = slot * ARCHES.len() * abi::SYSCALLS;
         for (at, (&entry, known)) in tables.index.iter().zip(&mut self.index[slot]).enumerate() {
