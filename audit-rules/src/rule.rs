@@ -110,6 +110,11 @@ impl Rule {
         Ok(Self(Arc::new(draft)))
     }
 
+    /// A number that this rule and its copies have, and no other rule that is there at the same time, equal or not.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// The list it is on.
     pub fn list(&self) -> List {
         self.0.list

@@ -51,6 +51,8 @@ impl Authority for Service {
                 }
             }
             kind::COUNTERS => Reply::text(kind, self.counters().as_bytes()),
+            kind::RULES_STATUS => Reply::text(kind, self.rules_status().as_bytes()),
+            kind::EXPLAIN => Reply::text(kind, self.explain(payload).as_bytes()),
             kind::PLAN => Reply::text(kind, self.plan().as_bytes()),
             _ => Reply::refused(Errno::EINVAL),
         }

@@ -9,9 +9,9 @@ use nix::errno::Errno;
 
 use crate::engine::{ebpf, kernel};
 use crate::lock_file::LockFile;
-use crate::plan::{EngineKind, Offer, Plan, plan};
+use crate::plan::{EngineKind, Offer, Plan, arches, plan, syscalls};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
-use crate::syscall_function::Function;
+use crate::syscall_function::{Function, Missing};
 use crate::watch::{Lost, WatchError, path_of};
 use crate::watchable;
 
@@ -114,6 +114,19 @@ impl Enforcement {
     /// Which engine serves which rule.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Why no system call that a rule names can be made: this kernel has none of them.
+    pub fn absent(&self, rule: &Rule) -> Option<String> {
+        let functions = &self.offer.trampoline.as_ref().ok()?.functions;
+        let mut calls = arches(rule)
+            .into_iter()
+            .flat_map(|arch| syscalls(rule, arch).map(move |number| (arch, number)))
+            .peekable();
+        calls.peek()?;
+        calls
+            .all(|(arch, number)| matches!(functions.get(arch, number), Err(Missing::Absent)))
+            .then(|| "this kernel has none of the system calls that it names".to_owned())
     }
 
     /// The kernel engine, if there is one.

@@ -15,8 +15,10 @@ use crate::authority::{kernel_request, values};
 use crate::enforcement::{ChangeError, Enforcement};
 use crate::engine::ebpf::Counters;
 use crate::engine::kernel;
+use crate::explain;
 use crate::failure;
-use crate::listing;
+use crate::inert;
+use crate::listing::{self, RuleCounts, RuleStatus};
 use crate::options::Options;
 use crate::own_record;
 use crate::recorder::{Command, Handle, RecorderError};
@@ -301,6 +303,40 @@ impl Service {
         listing::plan(&rules, self.enforcement.plan())
     }
 
+    /// Each rule with its engine and what it did, for people.
+    pub fn rules_status(&mut self) -> String {
+        let tallies = self.enforcement.ebpf().and_then(|engine| engine.tallies().ok());
+        let now = monotonic();
+        let enforcement = &self.enforcement;
+        let (rules, plan) = (enforcement.set().rules(), enforcement.plan());
+        let absent = |rule: &Rule| enforcement.absent(rule);
+        let status: Vec<RuleStatus> = plan
+            .assignments()
+            .iter()
+            .enumerate()
+            .map(|(number, assignment)| {
+                let is_ours = assignment.engine.is_ours() || rules[number].list() == List::Exclude;
+                let tally = tallies.as_ref().and_then(|tallies| tallies.get(number)).filter(|_| is_ours);
+                let counts = tally.map(|tally| RuleCounts {
+                    hits: tally.hits,
+                    evaluations: tally.evaluations,
+                    last: (tally.last != 0).then(|| Duration::from_nanos(now.saturating_sub(tally.last))),
+                });
+                RuleStatus { counts, inert: inert::reasons(rules, number, &absent) }
+            })
+            .collect();
+        listing::rules_status(rules, plan, &status, self.is_enabled())
+    }
+
+    /// Which rule would record what the words name, or what is wrong with them, for people.
+    pub fn explain(&self, words: &[u8]) -> String {
+        let words: Vec<Vec<u8>> = words.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
+        match explain::explain(&words, self.enforcement.set().rules(), self.enforcement.plan()) {
+            Ok(text) => text,
+            Err(error) => format!("{error}\n"),
+        }
+    }
+
     /// What is done from time to time: losses are said, files of `exe=` rules looked up again.
     pub fn tick(&mut self) {
         self.say_losses();
@@ -490,6 +526,12 @@ impl Service {
         log::info!("The audit daemon is exiting.");
         Ok(())
     }
+}
+
+/// `CLOCK_MONOTONIC`, ns; 0 if it cannot be read.
+fn monotonic() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |now| Duration::from(now).as_nanos() as u64)
 }
 
 /// Puts the last word on the lines that the log lost among the losses; gives how many came since the count there.

@@ -590,6 +590,15 @@ struct ea_exe {
 	u32 present; /* 0: no such file at present, nothing is equal to it */
 };
 
+/* Rules of one generation whose matches are counted: the first so many. */
+#define EA_TALLIES 16384
+
+/* What a rule has decided. */
+struct ea_tally {
+	u64 hits;
+	u64 last; /* CLOCK_MONOTONIC, ns */
+};
+
 #define EA_CONFIG_TASK_RULES 1  /* the task list is not empty */
 #define EA_CONFIG_EXCLUDES   2  /* the exclude list is not empty */
 #define EA_CONFIG_TREES      4  /* there are dir= rules */

@@ -335,6 +335,22 @@ __noinline int filter__watches(u32 which, u32 generation, u32 matched)
 	return matched;
 }
 
+/* Counts that a rule has decided. */
+__noinline int filter__tally(u32 generation, u32 rule)
+{
+	u32 key = (generation & 1) * EA_TALLIES + rule;
+	struct ea_tally *tally;
+
+	if (rule >= EA_TALLIES)
+		return 0;
+	tally = bpf_map_lookup_elem(&ea_tallies, &key);
+	if (!tally)
+		return 0;
+	__sync_fetch_and_add(&tally->hits, 1);
+	tally->last = bpf_ktime_get_ns();
+	return 0;
+}
+
 static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {
     [EA_RECORD_SYSCALL] = 1300,
     [EA_RECORD_PATH] = 1302,
@@ -377,8 +393,10 @@ __noinline int filter__exclude(u32 which, u32 generation)
 		return 0;
 	for (u32 record = 0; record < EA_RECORDS; record++) {
 		frame->head.msgtype = ea_record_types[record];
-		if (filter__search(which, generation, first))
+		if (filter__search(which, generation, first)) {
 			frame->head.excluded |= 1u << record;
+			filter__tally(generation, frame->rule);
+		}
 	}
 	return 0;
 }

@@ -248,6 +248,21 @@ struct {
 	__type(value, struct ea_frame);
 } ea_frames SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EA_GENERATIONS *EA_TALLIES);
+	__type(key, u32);
+	__type(value, struct ea_tally);
+} ea_tallies SEC(".maps");
+
+/* How often each syscall was judged, since the programs were loaded. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EA_ARCHES *EA_SYSCALLS);
+	__type(key, u32);
+	__type(value, u64);
+} ea_evaluations SEC(".maps");
+
 /* ---- names ------------------------------------------------------------------------------- */
 
 struct {

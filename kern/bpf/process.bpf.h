@@ -37,6 +37,7 @@ int ea_fork(u64 *ctx)
 		state = maps__task_or_new(child);
 		if (state)
 			state->disposition = EA_TASK_NEVER;
+		filter__tally(generation, frame->rule);
 	}
 	return 0;
 }

@@ -231,7 +231,10 @@ __noinline int ring__outside(u32 which, u32 op)
 	head->nr = 0;
 	if (!matched && frame->journal)
 		matched = filter__watches(which, generation, 0);
-	if (!matched || frame->never || !syscall__begin(which, generation))
+	if (!matched)
+		return 0;
+	filter__tally(generation, frame->rule);
+	if (frame->never || !syscall__begin(which, generation))
 		return 0;
 	syscall__emit_task(which);
 	to = emit__begin(frame, EA_ITEM_URINGOP, 0, sizeof(struct ea_uringop));

@@ -264,6 +264,17 @@ static __always_inline void syscall__gather(struct ea_event *head, struct task_s
 		task__exe(task, head);
 }
 
+/* Counts that a syscall is judged. */
+__noinline int syscall__count(u32 arch_index, u32 nr)
+{
+	u32 key = arch_index * EA_SYSCALLS + nr;
+	u64 *evaluations = bpf_map_lookup_elem(&ea_evaluations, &key);
+
+	if (evaluations)
+		(*evaluations)++;
+	return 0;
+}
+
 /* Begins an event that a rule wants, whose number and action are in the frame. 1: it has its
  * number. */
 static __always_inline int syscall__begin(u32 which, u32 generation)
@@ -325,7 +336,11 @@ __noinline int syscall__judge(u32 which, u32 generation, u32 first, u32 needs)
 		matched = filter__watches(which, generation, matched);
 	if (head->family == EA_FAMILY_RING)
 		matched = ring__decided(which, matched);
-	if (!matched || frame->never)
+	syscall__count(head->arch == AUDIT_ARCH_I386, head->nr);
+	if (!matched)
+		return 0;
+	filter__tally(generation, frame->rule);
+	if (frame->never)
 		return 0;
 	syscall__gather(head, task, ~needs);
 	return syscall__begin(which, generation);

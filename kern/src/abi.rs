@@ -32,6 +32,8 @@ pub const CHILD_EXE: u32 = 2;
 pub const NAME_MAX: usize = 256;
 /// `EA_ANY_DEV`
 pub const ANY_DEV: u32 = 0xffff_ffff;
+/// `EA_TALLIES`: rules of one generation whose matches are counted.
+pub const TALLIES: usize = 16_384;
 /// `EA_CONFIG_TASK_RULES`
 pub const CONFIG_TASK_RULES: u32 = 1;
 /// `EA_CONFIG_EXCLUDES`
@@ -807,6 +809,16 @@ pub struct Bound {
     pub ino: u64,
 }
 
+/// What a rule has decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Tally {
+    /// how often
+    pub hits: u64,
+    /// when last, `CLOCK_MONOTONIC` in ns
+    pub last: u64,
+}
+
 /// Who ended a directory or tree that rules stood on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -904,6 +916,7 @@ mod tests {
             Child { ino, dev, generation, name }
             Bound { first, dev, ino }
             End { auid, ses }
+            Tally { hits, last }
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring }
             Counters { produced, lost, unread, no_state, cut, adrift }
         };

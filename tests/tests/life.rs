@@ -141,7 +141,11 @@ fn rules_are_managed_and_then_locked_until_the_next_boot() -> Result<()> {
 
     let changes = changes(&daemon.stop()?);
     let session = |name: &str| std::fs::read_to_string(format!("/proc/self/{name}"));
-    let ids = format!("auid={} ses={}", session("loginuid")?.trim(), session("sessionid")?.trim());
+    // Where a security module gives contexts, ours too is in the records, without its mode.
+    let context = session("attr/current").unwrap_or_default();
+    let context = context.trim_end_matches(['\n', '\0']).split(" (").next().unwrap_or_default();
+    let context = if context.is_empty() { String::new() } else { format!(" subj={context}") };
+    let ids = format!("auid={} ses={}{context}", session("loginuid")?.trim(), session("sessionid")?.trim());
     let times = |text: &str| changes.iter().filter(|change| change.contains(text)).count();
     for (text, count) in [
         (format!("{ids} op=add_rule key=\"one\" list=4 res=1"), 4),

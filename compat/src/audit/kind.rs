@@ -37,3 +37,7 @@ pub const PLAN: u16 = 0xEB01;
 pub const BATCH: u16 = 0xEB02;
 /// Delete all rules, or those whose joined key contains the payload, if there is one.
 pub const DELETE_ALL: u16 = 0xEB03;
+/// Ask for each rule's engine and what it did. Each part is text.
+pub const RULES_STATUS: u16 = 0xEB04;
+/// Ask which rule would record what the payload names: a path or system calls, a zero byte between two. Each part is text.
+pub const EXPLAIN: u16 = 0xEB05;

@@ -39,6 +39,7 @@ mod stub;
 mod symbol;
 mod tables;
 mod takeover;
+mod tally;
 mod value;
 
 use attachments::{Attached, Attachments, Target};
@@ -51,6 +52,8 @@ use shelf::Shelf;
 pub use source::RingSource;
 use tables::array;
 use takeover::{Takeover, Worker};
+pub use tally::RuleTally;
+use tally::Tallies;
 
 /// Least time between two switches of generations, a thousand times what a program needs: the tables that are filled next may have
 /// been in use until the last switch.
@@ -98,6 +101,7 @@ pub struct Engine {
     generations: Arc<Generations>,
     services: Services,
     watches: Watches,
+    tallies: Tallies,
 }
 
 /// The judge that a stub goes on into.
@@ -137,6 +141,7 @@ impl Engine {
             generations,
             services: Services::new(offer.modules),
             watches: Watches::new().map_err(EngineError::Inotify)?,
+            tallies: Tallies::default(),
         };
         Ok((engine, source))
     }
@@ -175,6 +180,7 @@ impl Engine {
         }
         self.let_programs_end();
         let slot = self.idle();
+        self.tallies.retire(&self.ebpf, slot as usize)?;
         follow::empty(&mut self.ebpf, slot)?;
         self.fill(&tables)?;
         follow::fill(&mut self.ebpf, slot, &tables, &self.watches)?;
@@ -182,6 +188,7 @@ impl Engine {
         follow::settle(&mut self.ebpf, slot, &tables, &self.watches, &self.exes)?;
         self.switch(tables)?;
         self.takeover = (!later.is_empty()).then_some(Takeover::Waiting(later));
+        self.tallies.begin(&self.ebpf, slot as usize, rules)?;
         self.watches.keep(served(rules, plan));
         self.attachments.keep_only(&wanted);
         self.btf = None;

@@ -7,6 +7,7 @@
 
 mod caller;
 mod console;
+mod inside;
 mod message;
 mod rules_file;
 mod session;
@@ -52,7 +53,12 @@ pub fn run(words: &[Vec<u8>]) -> u8 {
         console.complain(b"You must be root to run this program.");
         return exit::NO_PRIVILEGE;
     }
-    let target = match Target::open() {
+    if words == [b"--help"] {
+        console.print(USAGE);
+        console.print(inside::HELP);
+        return exit::SUCCESS;
+    }
+    let mut target = match Target::open() {
         Ok(target) => target,
         Err(error) => {
             console.complain(
@@ -61,6 +67,9 @@ pub fn run(words: &[Vec<u8>]) -> u8 {
             return exit::REFUSED;
         }
     };
+    if inside::is_asked(words) {
+        return inside::ask(&mut target, &console, words);
+    }
     let host = SystemHost;
     let mut session = Session::new(target, &console, &host);
     match words {

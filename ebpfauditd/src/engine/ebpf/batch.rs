@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use aya::maps::Map;
 use aya::{Ebpf, Pod};
 use aya_obj::generated::{bpf_attr, bpf_cmd};
+use nix::errno::Errno;
 use nix::libc;
 
 use super::EngineError;
@@ -17,34 +18,63 @@ pub(super) fn write<V: Pod>(
     first: usize,
     values: &[V],
 ) -> Result<(), EngineError> {
+    let mut values = values.to_vec();
+    let mut keys: Vec<u32> = (first..first + values.len()).map(|key| key as u32).collect();
+    let before = std::ptr::null();
+    call(ebpf, map, bpf_cmd::BPF_MAP_UPDATE_BATCH, before, &mut keys, &mut values)
+        .map_err(|error| EngineError::Map { act: "write", map, error: error.to_string() })
+}
+
+/// Reads `count` elements of an array from number `first` on.
+pub(super) fn read<V: Pod>(
+    ebpf: &Ebpf,
+    map: &'static str,
+    first: usize,
+    empty: V,
+    count: usize,
+) -> Result<Vec<V>, EngineError> {
+    let mut values = vec![empty; count];
+    let mut keys = vec![0; count];
+    // The kernel begins behind this one.
+    let before = first.checked_sub(1).map(|key| key as u32);
+    let before = before.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    match call(ebpf, map, bpf_cmd::BPF_MAP_LOOKUP_BATCH, before, &mut keys, &mut values) {
+        Ok(()) => Ok(values),
+        // The last element of the array is among them.
+        Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(values),
+        Err(error) => Err(EngineError::Map { act: "read", map, error: error.to_string() }),
+    }
+}
+
+fn call<V: Pod>(
+    ebpf: &Ebpf,
+    map: &str,
+    command: bpf_cmd,
+    before: *const u32,
+    keys: &mut [u32],
+    values: &mut [V],
+) -> io::Result<()> {
     if values.is_empty() {
         return Ok(());
     }
     let Some(Map::Array(data)) = ebpf.map(map) else {
-        return Err(EngineError::no_map(map));
+        return Err(io::Error::other("the object has no such array"));
     };
-    let keys: Vec<u32> = (first..first + values.len()).map(|key| key as u32).collect();
+    let mut last = 0u32;
     // SAFETY: a union of structs of integers, for which zeroes are a value; the kernel wants zero in what is not used.
     let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
     // SAFETY: every field of the union is plain integers; this is the one that the command reads.
     let batch = unsafe { &mut attributes.batch };
-    batch.keys = keys.as_ptr() as u64;
-    batch.values = values.as_ptr() as u64;
-    batch.count = keys.len() as u32;
+    batch.in_batch = before as u64;
+    batch.out_batch = std::ptr::from_mut(&mut last) as u64;
+    batch.keys = keys.as_mut_ptr() as u64;
+    batch.values = values.as_mut_ptr() as u64;
+    batch.count = values.len().min(keys.len()) as u32;
     batch.map_fd = data.fd().as_fd().as_raw_fd() as u32;
     // SAFETY: the attributes are as large as is said; keys and values are as many as is said, as large as the map's are (a test of
-    // the contract compares them), and outlive the call.
+    // the contract compares them), may be written, and outlive the call.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            bpf_cmd::BPF_MAP_UPDATE_BATCH,
-            std::ptr::from_mut(&mut attributes),
-            size_of::<bpf_attr>(),
-        )
+        libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(&mut attributes), size_of::<bpf_attr>())
     };
-    if result == 0 {
-        return Ok(());
-    }
-    let error = io::Error::last_os_error().to_string();
-    Err(EngineError::Map { act: "write", map, error })
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -25,3 +25,4 @@ value!(ChildValue, abi::Child);
 value!(BoundValue, abi::Bound);
 value!(EndValue, abi::End);
 value!(SetValue, abi::Set);
+value!(TallyValue, abi::Tally);
