@@ -4,6 +4,7 @@
 pub mod action;
 pub mod case;
 pub mod compare;
+pub mod compliance;
 pub mod difference;
 pub mod elf;
 pub mod fixture;
@@ -15,6 +16,7 @@ pub mod low;
 pub mod normal;
 pub mod objects;
 pub mod obstacle;
+pub mod package;
 pub mod performance;
 pub mod place;
 pub mod program;

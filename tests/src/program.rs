@@ -11,6 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 pub mod original {
     /// Rules in and out of the kernel.
     pub const AUDITCTL: &str = "/sbin/auditctl";
+    /// The maker of `audit.rules`.
+    pub const AUGENRULES: &str = "/sbin/augenrules";
     /// The daemon.
     pub const AUDITD: &str = "/sbin/auditd";
     /// The reader of logs.

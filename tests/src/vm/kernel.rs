@@ -5,10 +5,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ::tests::package::Suite;
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
-
-use super::package::Suite;
 
 /// How many versions of a package are tried: a list can name one that the archive no longer has.
 const TRIES: usize = 6;

@@ -8,7 +8,6 @@ mod kernel;
 mod machine;
 mod module;
 mod options;
-mod package;
 mod section;
 mod suite;
 mod table;
@@ -16,13 +15,14 @@ mod table;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ::tests::performance;
+use ::tests::{package, performance};
 use anyhow::{Context, Result};
 
 use console::{Line, Verdict};
 use guest::Guest;
 use kernel::Release;
 use machine::Setup;
+
 use options::Options;
 use section::Section;
 use suite::Suite;
@@ -50,7 +50,7 @@ fn could_not(error: &anyhow::Error) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<ExitCode> {
-    let cache = options::cache()?;
+    let cache = package::cache()?;
     // All kernels first: what is missing shall be known before an hour of tests.
     let kernels = options
         .releases

@@ -105,15 +105,6 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
 const BENCH: [&str; 6] =
     ["bench", "--section", "--minutes", "6", "--only", "null,named,watches,exec,start,stig"];
 
-/// Where kernels are kept.
-pub(super) fn cache() -> Result<PathBuf> {
-    let directory = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    directory("EBPFAUDITD_VM_CACHE")
-        .or_else(|| Some(directory("XDG_CACHE_HOME")?.join("ebpfauditd-vm")))
-        .or_else(|| Some(directory("HOME")?.join(".cache/ebpfauditd-vm")))
-        .context("no place for kernels: set EBPFAUDITD_VM_CACHE")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

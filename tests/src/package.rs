@@ -5,22 +5,32 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ::tests::program::run;
 use anyhow::{Context, Result, ensure};
+
+use crate::program::run;
 
 const MIRROR: &str = "http://deb.debian.org";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const LIMIT: Duration = Duration::from_mins(10);
 
+/// Where kernels and packages are kept between runs.
+pub fn cache() -> Result<PathBuf> {
+    let directory = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    directory("EBPFAUDITD_VM_CACHE")
+        .or_else(|| Some(directory("XDG_CACHE_HOME")?.join("ebpfauditd-vm")))
+        .or_else(|| Some(directory("HOME")?.join(".cache/ebpfauditd-vm")))
+        .context("no place for what is fetched: set EBPFAUDITD_VM_CACHE")
+}
+
 /// One suite, with lists of its own.
 #[derive(Debug)]
-pub(super) struct Suite {
+pub struct Suite {
     directory: PathBuf,
 }
 
 impl Suite {
     /// Fetches the lists of `name` into `directory`.
-    pub(super) fn open(name: &str, directory: &Path) -> Result<Self> {
+    pub fn open(name: &str, directory: &Path) -> Result<Self> {
         fs::create_dir_all(directory.join("lists/partial"))
             .with_context(|| directory.display().to_string())?;
         let archive = if name.ends_with("-security") { "debian-security" } else { "debian" };
@@ -34,13 +44,13 @@ impl Suite {
     }
 
     /// The names of all packages.
-    pub(super) fn names(&self) -> Result<Vec<String>> {
+    pub fn names(&self) -> Result<Vec<String>> {
         let said = run(self.apt("apt-cache").arg("pkgnames"), LIMIT)?.success().context("apt-cache")?;
         Ok(said.lines().map(str::to_owned).collect())
     }
 
     /// Downloads these packages and unpacks them into `directory`; nothing is installed.
-    pub(super) fn unpack(&self, names: &[String], directory: &Path) -> Result<()> {
+    pub fn unpack(&self, names: &[String], directory: &Path) -> Result<()> {
         let scratch = tempfile::tempdir_in(&self.directory).context("a scratch directory")?;
         let mut command = self.apt("apt-get");
         command.arg("download").args(names).current_dir(scratch.path());
