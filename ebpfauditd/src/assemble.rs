@@ -13,7 +13,7 @@ use crate::files::Files;
 use crate::label::Labels;
 use crate::lower::is_excluded;
 use crate::proctitle::title;
-use crate::release::Release;
+use crate::release::{Release, Update};
 use crate::special::Special;
 use crate::text::{field, hex, signed, until_nul, word};
 
@@ -24,6 +24,8 @@ const TARGET_BLOCK: usize = 16;
 #[derive(Debug)]
 pub struct Assembler {
     algorithm: Algorithm,
+    /// A descriptor's entry alone does not call for a CWD record (before 5.16).
+    names_bring_directory: bool,
     files: Files,
     special: Special,
     rise: CapabilityRise,
@@ -31,13 +33,13 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    /// An assembler for events of this machine, which runs kernel `release`.
-    pub fn new(release: Release) -> Self {
-        let algorithm = Algorithm::of(release);
+    /// An assembler for events of this machine, which runs this kernel.
+    pub fn new(kernel: Update) -> Self {
         Self {
-            algorithm,
+            algorithm: Algorithm::of(kernel.0),
+            names_bring_directory: kernel.0 < Release(5, 16),
             files: Files::new(),
-            special: Special::new(release),
+            special: Special::new(kernel),
             rise: CapabilityRise::new(),
             labels: Labels::of_this_machine(),
         }
@@ -52,7 +54,9 @@ impl Assembler {
             self.head(captured, generation, entries.len(), event);
             let program = entries.iter().filter_map(|entry| entry.inode.as_ref());
             self.extra(captured, program, event);
-            if !entries.is_empty() {
+            let named =
+                !self.names_bring_directory || captured.lookups().any(|lookup| lookup.facts.name != 0);
+            if !entries.is_empty() && named {
                 self.cwd(captured, event);
             }
             if !is_excluded(captured.head.excluded, Record::Path) {

@@ -11,7 +11,7 @@ use zerocopy::FromBytes;
 use crate::assemble::Assembler;
 use crate::engine::ebpf::{Generation, Generations};
 use crate::entries::Lookup;
-use crate::release::Release;
+use crate::release::Update;
 
 /// Names that an event of the tracepoint engine can have: a script, its interpreter, the loader; and one to spare.
 pub const NAMES: usize = 4;
@@ -208,7 +208,7 @@ impl Decoder {
     /// A decoder that finds keys in `generations`.
     pub fn new(generations: Arc<Generations>) -> Self {
         let mut decoder = Self {
-            assembler: Assembler::new(Release::running()),
+            assembler: Assembler::new(Update::running()),
             generations,
             current: (0, Arc::new(Generation::default())),
             waiting: Vec::new(),

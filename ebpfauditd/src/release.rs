@@ -28,9 +28,16 @@ impl Update {
         Self(Release::parse(text), number.unwrap_or(0))
     }
 
-    /// That of the running kernel.
+    /// That of the running kernel. Debian has counted its own updates in `uname -r` until 6.12, and tells the kernel's in the text of
+    /// the build.
     pub fn running() -> Self {
-        Self::parse(&uname())
+        let build = nix::sys::utsname::uname();
+        let build = build.map(|name| name.version().to_string_lossy().into_owned()).unwrap_or_default();
+        Self::of_debian(&build).unwrap_or_else(|| Self::parse(&uname()))
+    }
+
+    fn of_debian(build: &str) -> Option<Self> {
+        Some(Self::parse(build.split_once(" Debian ")?.1))
     }
 
     /// Whether it has what came with `first`, an update of the same release.
@@ -64,5 +71,8 @@ mod tests {
         assert!(debian.carries(Update(Release(6, 12), 43)));
         assert!(!debian.carries(Update(Release(6, 12), 118)) && !debian.carries(Update(Release(6, 1), 43)));
         assert_eq!(Update::parse("7"), Update(Release(7, 0), 0));
+        let build = "#1 SMP Debian 5.10.251-1 (2026-02-24)";
+        assert_eq!(Update::of_debian(build), Some(Update(Release(5, 10), 251)));
+        assert_eq!(Update::of_debian("#1 SMP PREEMPT_DYNAMIC Mon Jan 5"), None);
     }
 }

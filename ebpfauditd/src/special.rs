@@ -9,7 +9,7 @@ use zerocopy::FromBytes;
 use crate::decode::{Captured, items};
 use crate::execve;
 use crate::lower::is_excluded;
-use crate::release::Release;
+use crate::release::{Release, Update};
 use crate::text::{capabilities, decimal, field, hex, octal, signed, word};
 
 /// What each of [`abi::Adjtime`]'s values is called.
@@ -19,14 +19,20 @@ const ADJUSTED: [&str; abi::NTP_VALUES] = ["offset", "freq", "status", "tai", "t
 #[derive(Debug)]
 pub struct Special {
     clock: Option<i64>,
-    /// What was done to the clock is logged when it is done (before 5.18), not with the event.
+    /// What was done to the clock is logged when it is done (before 5.18 and the stable updates of that day), not with the
+    /// event.
     clock_at_once: bool,
+    /// `OPENAT2` is known (5.16).
+    openat2: bool,
 }
 
 impl Special {
-    /// For a clock that stands as it does now, in kernel `release`.
-    pub fn new(release: Release) -> Self {
-        Self { clock: tai_offset(), clock_at_once: release < Release(5, 18) }
+    /// For a clock that stands as it does now, in this kernel.
+    pub fn new(kernel: Update) -> Self {
+        let stable = [Update(Release(5, 10), 110), Update(Release(5, 15), 33), Update(Release(5, 16), 19)];
+        let with_event = kernel.0 >= Release(5, 18)
+            || stable.into_iter().chain([Update(Release(5, 17), 2)]).any(|first| kernel.carries(first));
+        Self { clock: tai_offset(), clock_at_once: !with_event, openat2: kernel.0 >= Release(5, 16) }
     }
 
     /// Records that the kernel logs while the syscall runs.
@@ -55,6 +61,7 @@ impl Special {
             match kind {
                 ItemKind::FdPair => pair = <[i32; 2]>::read_from_bytes(body).ok(),
                 ItemKind::Clock | ItemKind::Injoffset | ItemKind::Adjtime if self.clock_at_once => {}
+                ItemKind::Openat2 if !self.openat2 => {}
                 _ => self.write_one(kind, captured, body, event),
             }
         }

@@ -73,8 +73,6 @@ typedef long long s64;
 #define EA_TEXT 1024
 /* The longest text that a journal tries to keep itself: one probe of this size. */
 #define EA_TEXT_SHORT 256
-/* Long texts of a task: four names of PATH_MAX (rename has two; a mount may have more). */
-#define EA_TEXT_LONG 16384
 /* Different directories of dir= rules in a generation, in words of 64 bits. */
 #define EA_TREE_WORDS 16
 /* Watched paths that one inode may be reached by (hard links). */

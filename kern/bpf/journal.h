@@ -112,7 +112,7 @@ static __always_inline void journal__text(struct ea_journal *journal, struct ea_
 					  const void *from)
 {
 	u32 at = journal->text_used;
-	struct ea_texts *texts;
+	struct ea_text *text;
 	long length;
 
 	if (at <= EA_TEXT - EA_TEXT_SHORT) {
@@ -124,18 +124,18 @@ static __always_inline void journal__text(struct ea_journal *journal, struct ea_
 			return;
 		}
 	}
-	texts = maps__state_or_new(&ea_texts, task__current());
 	at = journal->long_used;
-	if (!texts || at > EA_TEXT_LONG - EA_PATH_MAX) {
+	text = maps__text(task__current(), at, 1);
+	if (!text) {
 		slot->flags |= EA_LOOKUP_CUT;
 		journal__count_cut();
 		return;
 	}
-	length = bpf_probe_read_kernel_str(texts->bytes + at, EA_PATH_MAX, from);
+	length = bpf_probe_read_kernel_str(text->bytes, EA_PATH_MAX, from);
 	slot->flags |= EA_SLOT_LONG;
 	slot->text = at;
 	slot->text_len = length > 0 ? (u32)length - 1 : 0;
-	journal->long_used = at + slot->text_len;
+	journal->long_used = at + 1;
 }
 
 /*
@@ -209,6 +209,35 @@ static __always_inline struct ea_slot *journal__slot(struct ea_journal *journal,
 	slot->text_len = last->text_len;
 	slot->flags = last->flags & (EA_SLOT_LONG | EA_LOOKUP_CUT);
 	return slot;
+}
+
+/* 1: the last component of a name that has a slot looks like this dentry's name: as long, with the
+ * same end. */
+__noinline int journal__ends_with(u64 filename, u64 dentry)
+{
+	struct ea_journal *journal = journal__present();
+	u64 text = 0, own = 0, one = 0, other = 0;
+	u32 found, length, len = 0, size;
+	char before = '/';
+
+	found = (u32)journal__last(journal__identity(filename));
+	if (!journal || !found)
+		return 0;
+	length = journal__slot_at(journal, found - 1)->text_len;
+	READ(len, (struct dentry *)dentry, d_name.len);
+	READ(own, (struct dentry *)dentry, d_name.name);
+	READ(text, (struct filename *)filename, name);
+	if (!len || len > length)
+		return 0;
+	text += length - len;
+	if (len < length)
+		bpf_probe_read_kernel(&before, 1, (void *)(text - 1));
+	size = len < sizeof(one) ? len : sizeof(one);
+	barrier_var(size);
+	if (size > sizeof(one) || bpf_probe_read_kernel(&one, size, (void *)(text + len - size)) ||
+	    bpf_probe_read_kernel(&other, size, (void *)(own + len - size)))
+		return 0;
+	return before == '/' && one == other;
 }
 
 /* ---- watches and trees ------------------------------------------------------------------- */
@@ -379,19 +408,29 @@ __noinline int journal__name(u64 filename)
 	return 0;
 }
 
-/* The same for a name that is new, whatever lay at its address before. */
+/*
+ * The same for a name that is new, whatever lay at its address before. Two programs may tell of one
+ * getname.
+ */
 __noinline int journal__new_name(u64 filename)
 {
 	u32 needs = (u32)journal__needs(ea_config.generation);
 	struct ea_journal *journal;
 	struct ea_slot *slot;
+	u64 identity;
 
 	if (!needs || (needs & EA_NEED_HIT))
 		return 0;
 	journal = journal__begin(ea_config.generation);
 	if (!journal)
 		return 0;
-	slot = journal__name_slot(journal, journal__identity(filename), filename);
+	identity = journal__identity(filename);
+	if (journal->count) {
+		slot = journal__slot_at(journal, journal->count - 1);
+		if (slot->name == identity && slot->op == EA_LOOKUP_GETNAME)
+			return 0;
+	}
+	slot = journal__name_slot(journal, identity, filename);
 	if (slot) {
 		slot->op = EA_LOOKUP_GETNAME;
 		slot->flags |= EA_LOOKUP_NEW;
@@ -563,8 +602,8 @@ __noinline int journal__emit_slot(u32 which, u32 at)
 {
 	struct ea_journal *journal = journal__present();
 	struct ea_frame *frame = maps__frame(which);
-	struct ea_texts *texts;
 	struct ea_lookup *to;
+	struct ea_text *text;
 	struct ea_slot *slot;
 	u32 len, from;
 	u8 *bytes;
@@ -587,11 +626,11 @@ __noinline int journal__emit_slot(u32 which, u32 at)
 	barrier_var(len);
 	barrier_var(from);
 	if (slot->flags & EA_SLOT_LONG) {
-		texts = maps__state(&ea_texts, task__current());
-		if (!texts || len >= EA_PATH_MAX || from > EA_TEXT_LONG - EA_PATH_MAX)
+		text = maps__text(task__current(), from, 0);
+		if (!text || len >= EA_PATH_MAX)
 			len = 0;
 		else
-			bpf_probe_read_kernel(bytes + sizeof(*to), len, texts->bytes + from);
+			bpf_probe_read_kernel(bytes + sizeof(*to), len, text->bytes);
 	} else {
 		if (len >= EA_TEXT_SHORT || from > EA_TEXT - EA_TEXT_SHORT)
 			len = 0;
@@ -646,7 +685,7 @@ static __always_inline void journal__end(struct ea_journal *journal)
 
 	journal->count = 0;
 	if (journal->long_used)
-		maps__release(&ea_texts, task);
+		maps__release_texts(task);
 	journal->long_used = 0;
 	maps__forget(&ea_journals, task);
 }

@@ -97,9 +97,13 @@ int ea_getname_flags(u64 *ctx)
 
 	if (!walk__wanted())
 		return 0;
-	if (bpf_get_func_ret(ctx, &name) || walk__is_error(name))
-		return 0;
-	return journal__name(name);
+#ifdef EA_LEGACY
+	/* int *empty comes after the flags there */
+	bpf_probe_read_kernel(&name, sizeof(name), ctx + 3);
+#else
+	bpf_get_func_ret(ctx, &name);
+#endif
+	return !name || walk__is_error(name) ? 0 : journal__name(name);
 }
 
 SEC("fexit/getname_uflags")
@@ -122,6 +126,46 @@ int ea_getname(u64 *ctx)
 		return 0;
 	walk__arguments(args, 2, ctx);
 	return walk__is_error(args[1]) ? 0 : journal__name(args[1]);
+}
+
+/*
+ * struct filename *do_getname(const char *, int flags, bool incomplete), since 7.0: every name that
+ * user space gives. There a struct filename has nothing that tells it from one that lay at its
+ * address before. One that is incomplete is taken over later, by somebody else.
+ */
+static __always_inline int lookup__given(u64 *ctx)
+{
+	u64 args[4];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 4, ctx);
+	return walk__is_error(args[3]) || (u8)args[2] ? 0 : journal__new_name(args[3]);
+}
+
+SEC("fexit/do_getname")
+int ea_do_getname(u64 *ctx)
+{
+	return lookup__given(ctx);
+}
+
+/* The same, for calls that take one name after the other over. */
+SEC("fexit/do_getname")
+int ea_next_name(u64 *ctx)
+{
+	return lookup__given(ctx);
+}
+
+/* struct filename *do_getname_kernel(const char *, bool incomplete), since 7.0 */
+SEC("fexit/do_getname_kernel")
+int ea_do_getname_kernel(u64 *ctx)
+{
+	u64 args[3];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 3, ctx);
+	return walk__is_error(args[2]) || (u8)args[1] ? 0 : journal__new_name(args[2]);
 }
 
 /* void set_fs_pwd(struct fs_struct *, const struct path *) */

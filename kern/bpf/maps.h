@@ -179,7 +179,7 @@ struct {
 
 #ifdef EA_LEGACY
 /* The largest value of a task map. */
-#define EA_TASK_VALUE_MAX EA_TEXT_LONG
+#define EA_TASK_VALUE_MAX 8192
 _Static_assert(sizeof(struct ea_task) <= EA_TASK_VALUE_MAX, "a new value is copied from zeros");
 const volatile u8 ea_zeros[EA_TASK_VALUE_MAX] SEC(".rodata.zeros") = {};
 #endif
@@ -239,6 +239,10 @@ enum {
 	EA_FRAME_SYSCALL,
 	EA_FRAME_FORK = EA_NESTED,
 	EA_FRAMES,
+};
+
+struct ea_taken {
+	u32 frames[EA_NESTED]; /* 1: in use */
 };
 
 struct {
@@ -349,8 +353,8 @@ struct ea_journal {
 	char text[EA_TEXT];
 };
 
-struct ea_texts {
-	char bytes[EA_TEXT_LONG];
+struct ea_text {
+	char bytes[EA_PATH_MAX];
 };
 
 /* Tasks that are within a syscall that looks up names, and those among them with long ones. */
@@ -365,17 +369,29 @@ struct {
 	EA_TASK_MAP(struct ea_journal, EA_JOURNALS);
 } ea_journals SEC(".maps");
 
+/*
+ * One map for each long text that a syscall may have, and one more: task storage holds at most 8
+ * KiB since 7.0.
+ */
 struct {
-	EA_TASK_MAP(struct ea_texts, EA_LONG_TEXTS);
-} ea_texts SEC(".maps");
+	EA_TASK_MAP(struct ea_text, EA_LONG_TEXTS);
+} ea_text_0 SEC(".maps");
 
-/* Ends of syscalls that are being judged on this CPU. */
+struct {
+	EA_TASK_MAP(struct ea_text, EA_LONG_TEXTS);
+} ea_text_1 SEC(".maps");
+
+struct {
+	EA_TASK_MAP(struct ea_text, EA_LONG_TEXTS);
+} ea_text_2 SEC(".maps");
+
+/* Which of a CPU's frames are in use. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, u32);
-} ea_nesting SEC(".maps");
+	__type(value, struct ea_taken);
+} ea_taken SEC(".maps");
 
 static __always_inline struct ea_frame *maps__frame(u32 which)
 {
@@ -470,35 +486,68 @@ static __always_inline u64 maps__next(u64 *count)
 #endif
 }
 
-/* A frame for the end of a syscall, until maps__leave; EA_FRAMES: none is free. */
+/*
+ * A frame for the end of a syscall, until maps__leave; EA_FRAMES: none is free. A program may be
+ * preempted by another task's, and that one by the first again, so frames are not given back in
+ * the order in which they were taken.
+ */
 static __always_inline u32 maps__enter(void)
 {
 	struct ea_counters *counters;
-	u32 zero = 0, depth;
-	u32 *nesting = bpf_map_lookup_elem(&ea_nesting, &zero);
+	struct ea_taken *taken;
+	u32 zero = 0;
 
-	if (!nesting)
+	taken = bpf_map_lookup_elem(&ea_taken, &zero);
+	if (!taken)
 		return EA_FRAMES;
+	for (u32 i = 0; i < EA_NESTED; i++) {
 #ifdef EA_LEGACY
-	depth = (*nesting)++;
+		/* no preemption there, and no such operation */
+		if (!taken->frames[i]) {
+			taken->frames[i] = 1;
+			return EA_FRAME_SYSCALL + i;
+		}
 #else
-	depth = __sync_fetch_and_add(nesting, 1);
+		if (!__sync_lock_test_and_set(&taken->frames[i], 1))
+			return EA_FRAME_SYSCALL + i;
 #endif
-	if (depth < EA_NESTED)
-		return EA_FRAME_SYSCALL + depth;
+	}
 	counters = maps__counters();
 	if (counters)
 		counters->lost[EA_LOSS_NESTED]++;
 	return EA_FRAMES;
 }
 
-static __always_inline void maps__leave(void)
+static __always_inline void maps__leave(u32 which)
 {
-	u32 zero = 0;
-	u32 *nesting = bpf_map_lookup_elem(&ea_nesting, &zero);
+	struct ea_taken *taken;
+	u32 zero = 0, at = which - EA_FRAME_SYSCALL;
 
-	if (nesting)
-		__sync_fetch_and_add(nesting, -1);
+	taken = bpf_map_lookup_elem(&ea_taken, &zero);
+	if (taken && at < EA_NESTED)
+		taken->frames[at] = 0;
+}
+
+/* A long text of the running syscall, by its number. `make`: one that is not there is made. */
+static __always_inline struct ea_text *maps__text(struct task_struct *task, u32 number, int make)
+{
+	switch (number) {
+	case 0:
+		return make ? maps__state_or_new(&ea_text_0, task) : maps__state(&ea_text_0, task);
+	case 1:
+		return make ? maps__state_or_new(&ea_text_1, task) : maps__state(&ea_text_1, task);
+	case 2:
+		return make ? maps__state_or_new(&ea_text_2, task) : maps__state(&ea_text_2, task);
+	default:
+		return NULL;
+	}
+}
+
+static __always_inline void maps__release_texts(struct task_struct *task)
+{
+	maps__release(&ea_text_0, task);
+	maps__release(&ea_text_1, task);
+	maps__release(&ea_text_2, task);
 }
 
 static __always_inline struct ea_task *maps__task(struct task_struct *task)

@@ -346,6 +346,25 @@ static __always_inline int open__refused(u64 walk, u64 name, u64 inode, s32 erro
 	return made ? journal__child(inode, child, EA_LOOKUP_CREATE, made) : 0;
 }
 
+/* The walk did not come to its last component again after a link that was its last component. */
+__noinline int open__beyond_link(u64 walk, u64 name)
+{
+	u64 link = 0, parent = 0;
+	u32 count = 0;
+
+	journal__name(name);
+	READ(count, (struct nameidata *)walk, total_link_count);
+	if (!count)
+		return 0;
+	/* of links that are followed one after the other each takes the first place */
+	READ(link, (struct nameidata *)walk, stack);
+	READ(link, (struct saved *)link, link.dentry);
+	if (!journal__ends_with(name, link))
+		return 0;
+	READ(parent, (struct dentry *)link, d_parent);
+	return journal__inode(name, parent, EA_LOOKUP_PARENT, EA_SLOT_KEEP);
+}
+
 /*
  * link_path_walk marks the walk until it is past the directories: with LOOKUP_PARENT and, until
  * there is a component, with LAST_ROOT. Given the error of what came after it (open_last_lookups),
@@ -363,8 +382,11 @@ __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 	if (open_flag & (O_PATH | __O_TMPFILE))
 		return journal__name(name);
 	if (flags & LOOKUP_PARENT) {
-		if (type != LAST_ROOT)
+		if (type != LAST_ROOT) {
+			if ((open_flag & O_CREAT) && !ea_open_prefers_cache)
+				return open__beyond_link(walk, name);
 			return journal__name(name);
+		}
 		if (!(flags & LOOKUP_OPEN)) {
 			/* not begun, or the last component could not be stepped on */
 			if (!(open_flag & O_CREAT) || error == -EBADF || error == -ENOTDIR ||

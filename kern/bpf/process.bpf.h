@@ -50,7 +50,7 @@ int ea_forget(u64 *ctx)
 	maps__forget(&ea_tasks, task__current());
 	maps__forget(&ea_judged, task__current());
 	maps__forget(&ea_journals, task__current());
-	maps__forget(&ea_texts, task__current());
+	maps__release_texts(task__current());
 	maps__forget(&ea_specials, task__current());
 	maps__forget(&ea_denials, task__current());
 	maps__forget(&ea_addresses, task__current());

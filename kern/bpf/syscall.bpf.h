@@ -646,7 +646,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	which = maps__enter();
 	if (which < EA_FRAMES)
 		syscall__record(which, regs, entry, arch_index, generation, value);
-	maps__leave();
+	maps__leave(which);
 	if (by_stub && (flags & EA_CONFIG_TAKEOVER))
 		syscall__mark(generation);
 	return 0;
@@ -713,10 +713,12 @@ int ea_exit(u64 *ctx)
 	 * its memory. On others the program does not load.
 	 */
 	u64 group_dead = ctx[1];
+	u32 which;
 
 	barrier_var(group_dead);
-	syscall__leave(maps__enter());
-	maps__leave();
+	which = maps__enter();
+	syscall__leave(which);
+	maps__leave(which);
 	return 0;
 }
 
@@ -740,8 +742,10 @@ int ea_fexit_unused(u64 *ctx)
 SEC("fentry/__x64_sys_exit_group")
 int ea_fentry(u64 *ctx)
 {
-	syscall__leave(maps__enter());
-	maps__leave();
+	u32 which = maps__enter();
+
+	syscall__leave(which);
+	maps__leave(which);
 	return 0;
 }
 

@@ -24,6 +24,7 @@ struct nameidata {
 	struct inode *inode;
 	u32 flags;
 	int last_type;
+	u32 total_link_count;
 	struct saved *stack;
 	struct filename *name;
 };

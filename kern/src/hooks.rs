@@ -72,6 +72,8 @@ pub enum Fact {
     Queue,
     /// A name that is taken over, whether a path walk looks it up or not.
     Getname,
+    /// A name that is taken over after another was given back.
+    NextName,
     /// A name that is taken over, but not by a path walk: of a message queue, of a filesystem's type.
     Taken,
     /// The file of a message queue.
@@ -111,6 +113,7 @@ impl Fact {
             Self::Ipc => "IPC objects",
             Self::Queue => "message queues",
             Self::Getname => "names taken over",
+            Self::NextName => "names taken over one after the other",
             Self::Taken => "names that no path walk looks up",
             Self::QueueFile => "files of message queues",
             Self::Module => "names of modules",
@@ -154,7 +157,7 @@ impl HookInfo {
 
 /// Makes the table and the names of its lines.
 macro_rules! hooks {
-    ($($(#[$doc:meta])+ $hook:ident: $purpose:literal [$($fact:ident)*] $([$($kind:ident $program:literal $target:literal),+]),+;)+) => {
+    ($($(#[$doc:meta])+ $hook:ident: $purpose:literal [$($fact:ident)*] $([$($kind:ident $program:literal $target:literal),*]),+;)+) => {
         /// A place in the kernel at which one of our programs can hang.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Hook {
@@ -166,7 +169,7 @@ macro_rules! hooks {
             hook: Hook::$hook,
             purpose: $purpose,
             facts: &[$(Fact::$fact),*],
-            ways: &[$(&[$(Place { program: $program, kind: HookKind::$kind, target: $target }),+]),+],
+            ways: &[$(&[$(Place { program: $program, kind: HookKind::$kind, target: $target }),*]),+],
         }),+];
     };
 }
@@ -231,7 +234,12 @@ hooks! {
         [Fexit "ea_path_parentat" "path_parentat"];
     /// Names that the kernel itself gives.
     GetnameKernel: "names given by the kernel" [Name]
+        [Fexit "ea_do_getname_kernel" "do_getname_kernel"],
         [Fexit "ea_getname_kernel" "getname_kernel"];
+    /// Names that are taken over one after the other. Kernels before 7.0 tell them apart by the caller's pointers.
+    NextName: "names taken over one after the other" [NextName]
+        [Fexit "ea_next_name" "do_getname"],
+        [];
     /// The working directory, before it is another.
     SetFsPwd: "working directories that are left" [Leave]
         [Fentry "ea_set_fs_pwd" "set_fs_pwd", Fentry "ea_chroot_fs_refs" "chroot_fs_refs"];
@@ -345,6 +353,7 @@ hooks! {
         [Fentry "ea___x64_sys_fremovexattr" "__x64_sys_fremovexattr"];
     /// Names that are taken over, and refused before they are looked up.
     Getname: "names taken over" [Getname]
+        [Fexit "ea_do_getname" "do_getname"],
         [
             Fexit "ea_getname" "getname",
             Fexit "ea_getname_flags" "getname_flags",

@@ -41,3 +41,11 @@ pub fn no_audited_ring() -> Option<String> {
         other => Some(format!("linkat by io_uring answers {other:?}")),
     }
 }
+
+/// The classes of `perm=` have not known openat2 before 5.16; nothing but the number tells.
+pub fn no_openat2_class() -> Option<String> {
+    let release = nix::sys::utsname::uname().ok()?.release().to_string_lossy().into_owned();
+    let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
+    let known = (numbers.next()?, numbers.next()?) >= (5, 16);
+    (!known).then(|| format!("perm= does not know openat2 in {release}"))
+}

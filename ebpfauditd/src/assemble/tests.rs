@@ -4,7 +4,7 @@ use zerocopy::IntoBytes;
 
 use super::*;
 
-const KERNEL: Release = Release(6, 12);
+const KERNEL: Update = Update(Release(6, 12), 0);
 
 /// A ring record under construction; 64-bit words, so that it is aligned as in the ring.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Built {
         self.records_of(KERNEL, generation)
     }
 
-    fn records_of(&self, release: Release, generation: &Generation) -> Vec<(MessageType, String)> {
+    fn records_of(&self, release: Update, generation: &Generation) -> Vec<(MessageType, String)> {
         let mut record = vec![0u64; size_of::<abi::Event>() / 8];
         record.as_mut_bytes().copy_from_slice(self.head.as_bytes());
         record.extend_from_slice(&self.items);
@@ -273,11 +273,11 @@ fn old_kernels_tell_of_the_clock_at_once() {
         event.records_of(release, &Generation::default()).into_iter().map(|(kind, _)| kind).take(3).collect()
     };
     assert_eq!(
-        kinds(Release(5, 17)),
+        kinds(Update(Release(5, 17), 0)),
         [MessageType::TIME_INJOFFSET, MessageType::TIME_ADJNTPVAL, MessageType::SYSCALL]
     );
     assert_eq!(
-        kinds(Release(5, 18)),
+        kinds(Update(Release(5, 18), 0)),
         [MessageType::SYSCALL, MessageType::TIME_ADJNTPVAL, MessageType::TIME_INJOFFSET]
     );
 }

@@ -5,7 +5,8 @@
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
     Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup, Mode,
-    Module, Name, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken, Uring,
+    Module, Name, NextName, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken,
+    Uring,
 };
 
 /// By name, for all architectures; a syscall that is not here needs nothing.
@@ -26,7 +27,8 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     ),
     (&[Denied, Getname, Lookup], &["statx"]),
     (&[Denied, Lookup], &["access", "faccessat", "faccessat2", "chroot", "readlink", "readlinkat"]),
-    (&[Denied, Lookup, Leave], &["chdir", "pivot_root"]),
+    (&[Denied, Lookup, Leave], &["chdir"]),
+    (&[Denied, Lookup, Leave, NextName], &["pivot_root"]),
     (
         &[Denied, Lookup],
         &["chmod", "fchmodat", "fchmodat2", "chown", "lchown", "chown32", "lchown32", "fchownat"],
@@ -45,7 +47,7 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     ),
     (&[Denied, Lookup], &["file_getattr", "file_setattr", "statfs", "statfs64"]),
     (
-        &[Denied, Name, Lookup],
+        &[Denied, Name, NextName, Lookup],
         &["mount", "umount", "umount2", "mount_setattr", "open_tree", "open_tree_attr", "move_mount"],
     ),
     (

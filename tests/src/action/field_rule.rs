@@ -83,7 +83,10 @@ pub const CASES: &[Case] = &[
     }),
     Case::file(
         "exe-and-path",
-        &["-F path=$work/watched -F exe=/bin/cat", "-F path=$work/watched -F exe=/bin/false"],
+        &[
+            "-S openat -F path=$work/watched -F exe=/bin/cat",
+            "-S openat -F path=$work/watched -F exe=/bin/false",
+        ],
         1,
         |stage| {
             stage.begin()?;

@@ -144,7 +144,7 @@ pub const CASES: &[Case] = &[
             [
                 (syscall!(SYS_open_tree, AT_FDCWD, c"absent", 0), Errno::ENOENT),
                 (syscall!(SYS_open_tree, 77, c"file", 0), Errno::EBADF),
-                (syscall!(SYS_open_tree, AT_FDCWD, c"file", 0x2), Errno::EINVAL),
+                (syscall!(SYS_open_tree, AT_FDCWD, c"file", 0x4000_0000), Errno::EINVAL),
                 (syscall!(SYS_open_tree, AT_FDCWD, c"file", 0), FINE),
                 (syscall!(SYS_move_mount, AT_FDCWD, c"absent", AT_FDCWD, c"file", 0), Errno::ENOENT),
             ]

@@ -7,7 +7,7 @@ use super::path_rule::{open, watched};
 use crate::case::Case;
 use crate::scene::{FINE, make, own_mounts, tmpfs};
 use crate::stage::{Stage, become_nobody, refused};
-use crate::{raw, syscall};
+use crate::{obstacle, raw, syscall};
 
 use libc::{
     AT_FDCWD, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, SYS_chmod, SYS_getxattr, SYS_link, SYS_readlink,
@@ -29,7 +29,8 @@ pub const CASES: &[Case] = &[
         };
         stage.record_all(|| [how(O_RDONLY), how(O_WRONLY), how(O_RDWR | O_TRUNC), how(O_RDONLY | O_TRUNC)])
     })
-    .with(watched),
+    .with(watched)
+    .unless(obstacle::no_openat2_class),
     Case::file("perm-without-path", &["-S openat,chmod -F perm=a"], 1, |stage| {
         stage.record_all(|| [open(c"watched", O_RDWR), syscall!(SYS_chmod, c"watched", 0o600)])
     })
