@@ -278,7 +278,7 @@ static __always_inline int ring__end(u64 request, s32 result)
 		else
 			ring__inside(which, opcode);
 	}
-	maps__leave();
+	maps__leave(which);
 	if (!ring->outside)
 		return 0;
 	ring->outside = 0;
