@@ -7,6 +7,17 @@
 #ifndef EA_ADDRESS_H
 #define EA_ADDRESS_H
 
+#ifdef EA_LEGACY
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+};
+
+#pragma clang attribute pop
+#endif
+
 /* Keeps an address for the exit of the running syscall, if rules name it. */
 static __always_inline int address__keep(u64 from, u32 len, u32 out)
 {
@@ -37,6 +48,7 @@ static __always_inline int address__keep(u64 from, u32 len, u32 out)
 	return 0;
 }
 
+#ifndef EA_LEGACY
 /* int move_addr_to_kernel(void __user *, int len, struct sockaddr_storage *): it tells audit last
  */
 SEC("fexit/move_addr_to_kernel")
@@ -49,6 +61,43 @@ int ea_move_addr_to_kernel(u64 *ctx)
 		return 0;
 	return address__keep(args[2], (u32)args[1], 0);
 }
+#else
+/* Old kernels have move_addr_to_kernel within its callers; what they do with the address is apart.
+ */
+
+/* int security_socket_connect(struct socket *, struct sockaddr *, int length) */
+SEC("fentry/security_socket_connect")
+int ea_socket_connect(u64 *ctx)
+{
+	u64 args[3];
+
+	bpf_probe_read_kernel(args, sizeof(args), ctx);
+	return (u32)args[2] ? address__keep(args[1], (u32)args[2], 0) : 0;
+}
+
+/* int security_socket_bind(struct socket *, struct sockaddr *, int length) */
+SEC("fentry/security_socket_bind")
+int ea_socket_bind(u64 *ctx)
+{
+	u64 args[3];
+
+	bpf_probe_read_kernel(args, sizeof(args), ctx);
+	return (u32)args[2] ? address__keep(args[1], (u32)args[2], 0) : 0;
+}
+
+/* int security_socket_sendmsg(struct socket *, struct msghdr *, int size) */
+SEC("fentry/security_socket_sendmsg")
+int ea_socket_sendmsg(u64 *ctx)
+{
+	u64 args[2], name = 0;
+	u32 len = 0;
+
+	bpf_probe_read_kernel(args, sizeof(args), ctx);
+	READ(name, (struct msghdr *)args[1], msg_name);
+	READ(len, (struct msghdr *)args[1], msg_namelen);
+	return name && len ? address__keep(name, len, 0) : 0;
+}
+#endif
 
 /*
  * int move_addr_to_user(struct sockaddr_storage *, int klen, void __user *, int __user *ulen): it

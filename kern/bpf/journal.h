@@ -107,16 +107,22 @@ static __always_inline struct ea_slot *journal__add(struct ea_journal *journal)
 	return slot;
 }
 
-/* Takes a text of the kernel's over. */
+static __always_inline long journal__copy(char *to, u32 size, const void *from, int of_caller)
+{
+	return of_caller ? bpf_probe_read_user_str(to, size, from)
+			 : bpf_probe_read_kernel_str(to, size, from);
+}
+
+/* Takes a text over: the kernel's, or the caller's. */
 static __always_inline void journal__text(struct ea_journal *journal, struct ea_slot *slot,
-					  const void *from)
+					  const void *from, int of_caller)
 {
 	u32 at = journal->text_used;
 	struct ea_text *text;
 	long length;
 
 	if (at <= EA_TEXT - EA_TEXT_SHORT) {
-		length = bpf_probe_read_kernel_str(journal->text + at, EA_TEXT_SHORT, from);
+		length = journal__copy(journal->text + at, EA_TEXT_SHORT, from, of_caller);
 		if (length < EA_TEXT_SHORT) {
 			slot->text = at;
 			slot->text_len = length > 0 ? (u32)length - 1 : 0;
@@ -131,7 +137,7 @@ static __always_inline void journal__text(struct ea_journal *journal, struct ea_
 		journal__count_cut();
 		return;
 	}
-	length = bpf_probe_read_kernel_str(text->bytes, EA_PATH_MAX, from);
+	length = journal__copy(text->bytes, EA_PATH_MAX, from, of_caller);
 	slot->flags |= EA_SLOT_LONG;
 	slot->text = at;
 	slot->text_len = length > 0 ? (u32)length - 1 : 0;
@@ -178,7 +184,7 @@ static __always_inline struct ea_slot *journal__name_slot(struct ea_journal *jou
 	slot->name = identity;
 	READ(text, (struct filename *)filename, name);
 	if (text)
-		journal__text(journal, slot, text);
+		journal__text(journal, slot, text, 0);
 	return slot;
 }
 
@@ -438,6 +444,30 @@ __noinline int journal__new_name(u64 filename)
 	return 0;
 }
 
+#ifdef EA_LEGACY
+/* audit_getname of a name that is the caller's still. */
+__noinline int journal__caller_name(u64 name)
+{
+	u32 generation = ea_config.generation;
+	u32 needs = (u32)journal__needs(generation);
+	struct ea_journal *journal;
+	struct ea_slot *slot;
+
+	if (!needs || (needs & EA_NEED_HIT))
+		return 0;
+	journal = journal__begin(generation);
+	if (!journal)
+		return 0;
+	slot = journal__add(journal);
+	if (!slot)
+		return 0;
+	slot->name = name;
+	slot->op = EA_LOOKUP_GETNAME;
+	journal__text(journal, slot, (const void *)name, 1);
+	return 0;
+}
+#endif
+
 /* audit_file: a descriptor stands for the name. */
 __noinline int journal__file(u64 file)
 {
@@ -518,7 +548,7 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 		slot->dir_dev = dir.dev;
 		READ(text, (struct dentry *)dentry, d_name.name);
 		if (text)
-			journal__text(journal, slot, text);
+			journal__text(journal, slot, text, 0);
 	}
 	if (!inode)
 		return 0;

@@ -135,6 +135,19 @@ static __always_inline void net__emit_kept(struct ea_frame *frame)
 	emit__end(frame, len);
 }
 
+/*
+ * 1: the kernel copied the address, but no hook has seen it: in old kernels, where connect asks for
+ * a socket only then. Nobody acts on such an address.
+ */
+static __always_inline int net__unasked(struct ea_event *head)
+{
+#ifdef EA_LEGACY
+	return head->exit == -ENOTSOCK && head->family == EA_FAMILY_ADDRESS_IN;
+#else
+	return 0;
+#endif
+}
+
 /* Finds the address, and its family for the filter. */
 __noinline int net__find(u32 which, u32 compat)
 {
@@ -145,13 +158,16 @@ __noinline int net__find(u32 which, u32 compat)
 
 	if (frame && frame->address_kept) {
 		kept = net__kept(&frame->head, compat);
-		if (!kept)
+		if (kept) {
+			frame->address_len = kept->len;
+			frame->address_out = kept->out;
+			if (kept->len >= 2)
+				frame->head.saddr_fam = *(u16 *)kept->bytes;
 			return 0;
-		frame->address_len = kept->len;
-		frame->address_out = kept->out;
-		if (kept->len >= 2)
-			frame->head.saddr_fam = *(u16 *)kept->bytes;
-		return 0;
+		}
+		if (!net__unasked(&frame->head))
+			return 0;
+		frame->address_kept = 0;
 	}
 	/* a descriptor that is none, or no socket, is refused before the address is looked at */
 	if (!frame || frame->head.exit == -EBADF)

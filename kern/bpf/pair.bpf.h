@@ -69,6 +69,11 @@ int ea_symlink_names(u64 *ctx)
 	if (!walk__wanted())
 		return 0;
 	walk__arguments(args, 3, ctx);
+#ifdef EA_LEGACY
+	/* the target, which nothing looks up */
+	if ((s64)args[0] > 0)
+		return journal__caller_name(args[0]);
+#endif
 	return pair__names(args[0], args[2]);
 }
 
