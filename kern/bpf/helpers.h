@@ -36,6 +36,7 @@ static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3
 #ifdef EA_LEGACY
 static struct task_struct *(*const bpf_get_current_task)(void) = (void *)35;
 #endif
+static long (*const bpf_tail_call)(void *ctx, void *programs, u32 index) = (void *)12;
 static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
 static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *src) = (void *)112;

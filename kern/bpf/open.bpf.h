@@ -352,7 +352,6 @@ __noinline int open__beyond_link(u64 walk, u64 name)
 	u64 link = 0, parent = 0;
 	u32 count = 0;
 
-	journal__name(name);
 	READ(count, (struct nameidata *)walk, total_link_count);
 	if (!count)
 		return 0;
@@ -368,7 +367,7 @@ __noinline int open__beyond_link(u64 walk, u64 name)
 /*
  * link_path_walk marks the walk until it is past the directories: with LOOKUP_PARENT and, until
  * there is a component, with LAST_ROOT. Given the error of what came after it (open_last_lookups),
- * it sets both marks once more.
+ * it sets both marks once more. 1: the last component may have been a link.
  */
 __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 {
@@ -383,9 +382,8 @@ __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 		return journal__name(name);
 	if (flags & LOOKUP_PARENT) {
 		if (type != LAST_ROOT) {
-			if ((open_flag & O_CREAT) && !ea_open_prefers_cache)
-				return open__beyond_link(walk, name);
-			return journal__name(name);
+			journal__name(name);
+			return (open_flag & O_CREAT) && !ea_open_prefers_cache;
 		}
 		if (!(flags & LOOKUP_OPEN)) {
 			/* not begun, or the last component could not be stepped on */
@@ -433,7 +431,9 @@ int ea_path_openat(u64 *ctx)
 		if ((s32)args[3] == -ECHILD ||
 		    ((s32)args[3] == -ESTALE && !(args[2] & LOOKUP_REVAL)))
 			return 0;
-		return open__failed(args[0], name, open_flag, args[3]);
+		if (open__failed(args[0], name, open_flag, args[3]))
+			open__beyond_link(args[0], name);
+		return 0;
 	}
 	if (open_flag & O_CREAT)
 		return open__created(args[0], name, args[3]);

@@ -723,6 +723,14 @@ int ea_exit(u64 *ctx)
 }
 
 /*
+ * Since 6.13 the kernel may give a program one stack per CPU: one that runs on a trampoline does
+ * not begin again there before it has ended. That is watched of the stub, but it is the judge that
+ * has the stack, and two stubs may be in it at once where programs are preempted. Programs that
+ * call another as their end never have such a stack; this calls none, for there is no second one.
+ */
+#define SYSCALL_OWN_STACK(ctx, judges) bpf_tail_call(ctx, &(judges), 1)
+
+/*
  * Where stubs go on (a stub hangs at the function that carries out one syscall). The functions have
  * one of two prototypes, which differ in the name of their only argument, the registers; programs
  * that share an array of tail calls must not differ in that.
@@ -730,13 +738,17 @@ int ea_exit(u64 *ctx)
 SEC("fexit/__x64_sys_umask")
 int ea_fexit(u64 *ctx)
 {
-	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
+	syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
+	SYSCALL_OWN_STACK(ctx, ea_fexits);
+	return 0;
 }
 
 SEC("fexit/__do_sys_getpid")
 int ea_fexit_unused(u64 *ctx)
 {
-	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
+	syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
+	SYSCALL_OWN_STACK(ctx, ea_fexits_unused);
+	return 0;
 }
 
 SEC("fentry/__x64_sys_exit_group")
@@ -746,6 +758,7 @@ int ea_fentry(u64 *ctx)
 
 	syscall__leave(which);
 	maps__leave(which);
+	SYSCALL_OWN_STACK(ctx, ea_fentries);
 	return 0;
 }
 
