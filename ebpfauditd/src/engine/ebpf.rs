@@ -200,6 +200,7 @@ impl Engine {
     fn put_off(&mut self, wanted: &mut BTreeSet<Target>) -> Result<Vec<Stub>, EngineError> {
         let everywhere = Target::Hook(Hook::SyscallExit);
         let mut later = Vec::new();
+        self.attachments.reclaim(wanted);
         for target in wanted.iter() {
             if let Target::Stub(stub) = target
                 && stub.moment == Moment::Exit

@@ -41,7 +41,7 @@ impl fmt::Display for Target {
 
 /// What is attached.
 pub(super) struct Attached {
-    _links: Vec<Link>,
+    links: Vec<Link>,
     /// A stub's own program; those of hooks belong to the object.
     program: Option<OwnedFd>,
 }
@@ -49,12 +49,17 @@ pub(super) struct Attached {
 impl Attached {
     /// A hook's program.
     pub(super) fn hook(links: Vec<Link>) -> Self {
-        Self { _links: links, program: None }
+        Self { links, program: None }
     }
 
     /// A stub.
     pub(super) fn stub(link: Link, program: OwnedFd) -> Self {
-        Self { _links: vec![link], program: Some(program) }
+        Self { links: vec![link], program: Some(program) }
+    }
+
+    /// Takes it off. When this returns the program does not run any more.
+    fn take_off(self) {
+        self.links.into_iter().for_each(Link::take_off);
     }
 
     fn misses(&self) -> u64 {
@@ -66,6 +71,8 @@ impl Attached {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<(Instant, Target, Attached)>,
+    /// What is coming off now: a stub that is attached beside it would judge the same calls.
+    leaving: Option<Target>,
     /// Something is being attached: it would wait for what is being detached.
     busy: bool,
     /// Nobody needs the thread any more.
@@ -103,11 +110,14 @@ impl Shared {
                     queue = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
                 Some(_) => {
-                    let (_, _, attached) = queue.waiting.remove(0);
+                    let (_, target, attached) = queue.waiting.remove(0);
+                    queue.leaving = Some(target);
                     drop(queue);
                     self.missed.fetch_add(attached.misses(), Ordering::Relaxed);
-                    drop(attached);
+                    attached.take_off();
                     queue = self.queue();
+                    queue.leaving = None;
+                    self.changed.notify_all();
                 }
             }
         }
@@ -136,26 +146,30 @@ impl Attachments {
         self.present.contains_key(target)
     }
 
+    /// Keeps what of `wanted` was to come off; gives what that is. What is coming off already is waited for.
+    pub(super) fn reclaim(&mut self, wanted: &BTreeSet<Target>) -> BTreeSet<Target> {
+        let mut queue = self.shared.queue();
+        while queue.leaving.as_ref().is_some_and(|target| wanted.contains(target)) {
+            queue = self.shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let kept = queue.waiting.extract_if(.., |(_, target, _)| wanted.contains(target));
+        let mut reclaimed = BTreeSet::new();
+        for (_, target, attached) in kept {
+            reclaimed.insert(target.clone());
+            self.present.insert(target, attached);
+        }
+        reclaimed
+    }
+
     /// Makes sure that all of `wanted` is attached, by `attach` what is not. On an error what was attached for it comes off.
     pub(super) fn add<E>(
         &mut self,
         wanted: &BTreeSet<Target>,
         attach: impl FnOnce(Vec<Target>) -> Vec<(Target, Result<Attached, E>)>,
     ) -> Result<(), E> {
-        let mut new: Vec<Target> = wanted.iter().filter(|target| !self.has(target)).cloned().collect();
-        let mut added = BTreeSet::new();
-        {
-            let mut queue = self.shared.queue();
-            queue.busy = true;
-            new.retain(|target| {
-                let Some(at) = queue.waiting.iter().position(|(_, known, _)| known == target) else {
-                    return true;
-                };
-                self.present.insert(target.clone(), queue.waiting.remove(at).2);
-                added.insert(target.clone());
-                false
-            });
-        }
+        let mut added = self.reclaim(wanted);
+        let new: Vec<Target> = wanted.iter().filter(|target| !self.has(target)).cloned().collect();
+        self.shared.queue().busy = true;
         let mut result = Ok(());
         for (target, attached) in if new.is_empty() { Vec::new() } else { attach(new) } {
             match attached {

@@ -17,7 +17,6 @@ use super::stub;
 use crate::release::{Release, Update};
 
 /// What keeps a program attached, as long as it is there.
-#[expect(dead_code, reason = "held, not read")]
 pub(super) enum Link {
     /// A descriptor.
     Descriptor(OwnedFd),
@@ -30,6 +29,14 @@ impl Link {
     pub(super) fn new(link: OwnedFd, shelf: Option<&Arc<Shelf>>) -> Self {
         let Some(shelf) = shelf else { return Self::Descriptor(link) };
         shelf.put(link).map_or_else(Self::Descriptor, Self::Shelved)
+    }
+
+    /// Takes it off before this returns. Dropping it may leave that to the kernel's workers.
+    pub(super) fn take_off(self) {
+        match self {
+            Self::Descriptor(link) => drop(link),
+            Self::Shelved(link) => link.take_off(),
+        }
     }
 }
 

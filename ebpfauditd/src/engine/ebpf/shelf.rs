@@ -3,7 +3,7 @@
 //! A link that is closed is taken off while the caller waits, 130 ms each for trampolines. One that loses its last name is taken off
 //! by the kernel's own workers on most kernels, so that a daemon with a hundred ends at once, however it ends.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -66,30 +66,40 @@ impl Shelf {
     /// The link, when the kernel refuses.
     pub(super) fn put(self: &Arc<Self>, link: OwnedFd) -> Result<Shelved, OwnedFd> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = format!("/proc/self/fd/{}/{number}", self.root.as_raw_fd());
-        let (Ok(path), Ok(name)) = (CString::new(path), CString::new(number.to_string())) else {
-            return Err(link);
-        };
+        let Ok(name) = CString::new(number.to_string()) else { return Err(link) };
+        match self.object(bpf_cmd::BPF_OBJ_PIN, &name, link.as_raw_fd() as u32) {
+            Ok(_) => Ok(Shelved { shelf: Arc::clone(self), name }),
+            Err(error) => {
+                log::debug!("a link keeps its descriptor: {error}");
+                Err(link)
+            }
+        }
+    }
+
+    /// One of the commands on the object of this name.
+    fn object(&self, command: bpf_cmd, name: &CStr, fd: u32) -> io::Result<libc::c_long> {
+        let directory = format!("/proc/self/fd/{}/", self.root.as_raw_fd());
+        let path = CString::new([directory.as_bytes(), name.to_bytes()].concat())?;
         // SAFETY: a union of structs of integers, for which zeroes are a value; the kernel wants zero in what is not used.
         let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
-        // SAFETY: every field of the union is plain integers; this is the one that the command reads.
-        let pin = unsafe { &mut attributes.__bindgen_anon_4 };
-        pin.pathname = path.as_ptr() as u64;
-        pin.bpf_fd = link.as_raw_fd() as u32;
+        // SAFETY: every field of the union is plain integers; this is the one that the commands read.
+        let object = unsafe { &mut attributes.__bindgen_anon_4 };
+        object.pathname = path.as_ptr() as u64;
+        object.bpf_fd = fd;
         // SAFETY: the attributes are as large as is said, and the path outlives the call.
         let result = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                bpf_cmd::BPF_OBJ_PIN,
-                std::ptr::from_ref(&attributes),
-                size_of::<bpf_attr>(),
-            )
+            libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(&attributes), size_of::<bpf_attr>())
         };
-        if result != 0 {
-            log::debug!("a link keeps its descriptor: {}", io::Error::last_os_error());
-            return Err(link);
-        }
-        Ok(Shelved { shelf: Arc::clone(self), name })
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    }
+}
+
+impl Shelved {
+    /// Takes it off before this returns: the last reference to a link is a descriptor's then, which takes it off when it is closed.
+    pub(super) fn take_off(self) {
+        let link = self.shelf.object(bpf_cmd::BPF_OBJ_GET, &self.name, 0).and_then(made);
+        drop(self);
+        drop(link);
     }
 }
 
