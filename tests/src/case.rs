@@ -103,6 +103,12 @@ impl Case {
         Self { engine: Engine::KernelAudit, ..self }
     }
 
+    /// The case, served by tracepoints where there are no trampolines, though it has a directory of its own.
+    #[must_use]
+    pub const fn by_tracepoints(self) -> Self {
+        Self { engine: Engine::Tracepoint, ..self }
+    }
+
     /// The case with these fields left out of the comparison.
     #[must_use]
     pub const fn ignoring(self, ignored: &'static [(&'static str, &'static str)]) -> Self {

@@ -50,5 +50,6 @@ pub const CASES: &[Case] = &[
         let good = list([0, 4096, read, private, fd, 0])?;
         let crooked = list([0, 4096, read, private, fd, 1])?;
         stage.outcomes(|| [(syscall32!(90, &good), FINE), (syscall32!(90, &crooked), Errno::EINVAL)])
-    }),
+    })
+    .by_tracepoints(),
 ];
