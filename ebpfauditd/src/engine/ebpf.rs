@@ -186,9 +186,10 @@ impl Engine {
         follow::fill(&mut self.ebpf, slot, &tables, &self.watches)?;
         self.attach(&wanted)?;
         follow::settle(&mut self.ebpf, slot, &tables, &self.watches, &self.exes)?;
+        let known = self.tallies.known(&self.ebpf, rules)?;
         self.switch(tables)?;
         self.takeover = (!later.is_empty()).then_some(Takeover::Waiting(later));
-        self.tallies.begin(&self.ebpf, slot as usize, rules)?;
+        self.tallies.begin(slot as usize, rules, known);
         self.watches.keep(served(rules, plan));
         self.attachments.keep_only(&wanted);
         self.btf = None;

@@ -53,8 +53,12 @@ impl Tallies {
         batch::write(ebpf, TALLIES, slot * abi::TALLIES, &zeros)
     }
 
-    /// These rules are those of the generation that is live now.
-    pub(super) fn begin(&mut self, ebpf: &Ebpf, slot: usize, rules: &[Rule]) -> Result<(), EngineError> {
+    /// What these rules begin with when they become live: what they have decided already, if they are known.
+    pub(super) fn known(
+        &self,
+        ebpf: &Ebpf,
+        rules: &[Rule],
+    ) -> Result<HashMap<usize, RuleTally>, EngineError> {
         let mut evaluations = Evaluations::open(ebpf)?;
         let mut past = HashMap::with_capacity(rules.len());
         for rule in rules {
@@ -64,9 +68,13 @@ impl Tallies {
             };
             past.insert(rule.identity(), before);
         }
-        self.past = past;
+        Ok(past)
+    }
+
+    /// These rules are those of the generation that is live now; `known` is what they begin with.
+    pub(super) fn begin(&mut self, slot: usize, rules: &[Rule], known: HashMap<usize, RuleTally>) {
+        self.past = known;
         self.slots[slot] = rules.to_vec();
-        Ok(())
     }
 
     /// What the rules of the live generation have decided, in their order.
