@@ -35,6 +35,21 @@ int ea___ia32_sys_io_uring_enter(u64 *ctx)
 	return ring__enter();
 }
 
+/*
+ * struct filename *complete_getname(struct delayed_filename *), 7.0: an operation takes over a name
+ * that was copied when it was put in. The struct may lie where that of another operation lay.
+ */
+SEC("fexit/complete_getname")
+int ea_complete_getname(u64 *ctx)
+{
+	u64 args[2];
+
+	if (!walk__wanted())
+		return 0;
+	walk__arguments(args, 2, ctx);
+	return walk__is_error(args[1]) ? 0 : journal__new_name(args[1]);
+}
+
 /* An operation begins: int io_issue_sqe(struct io_kiocb *, unsigned flags) */
 static __always_inline int ring__begin(u64 *ctx)
 {

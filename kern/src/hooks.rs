@@ -398,6 +398,11 @@ hooks! {
         [Fentry "ea___x64_sys_io_uring_enter" "__x64_sys_io_uring_enter"];
     /// Operations of an `io_uring`.
     RingOperation: "operations of io_uring" [Uring]
+        [
+            Fentry "ea___io_issue_sqe" "__io_issue_sqe",
+            Fexit "ea___io_issue_sqe_done" "__io_issue_sqe",
+            Fexit "ea_complete_getname" "complete_getname"
+        ],
         [Fentry "ea___io_issue_sqe" "__io_issue_sqe", Fexit "ea___io_issue_sqe_done" "__io_issue_sqe"],
         [Fentry "ea_io_issue_sqe" "io_issue_sqe", Fexit "ea_io_issue_sqe_done" "io_issue_sqe"];
     /// Returns from signal handlers, which lose what they were called with.
