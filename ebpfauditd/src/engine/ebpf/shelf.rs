@@ -1,13 +1,14 @@
 //! Where links are kept: in a BPF filesystem of our own, which is mounted nowhere and ends with its last descriptor.
 //!
 //! A link that is closed is taken off while the caller waits, 130 ms each for trampolines. One that loses its last name is taken off
-//! by the kernel's own workers on most kernels, so that a daemon with a hundred ends at once, however it ends.
+//! by the kernel's own workers on most kernels, so that a daemon with a hundred ends at once, however it ends. Only so many: each
+//! occupies a worker until its turn has come, and what takes a trampoline off needs a free one itself.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use aya_obj::generated::{bpf_attr, bpf_cmd};
 use nix::libc;
@@ -18,11 +19,18 @@ const FSMOUNT_CLOEXEC: u32 = 1;
 /// `FSCONFIG_CMD_CREATE`
 const CREATE: u32 = 6;
 
+/// How many links one shelf holds at most. The queue of the kernel that they all go to at the end (`system_wq`, see `bpf_link_put`)
+/// runs 256 works of a CPU at a time. Full of links it never moves again, for `unregister_ftrace_direct` waits for a work of its own
+/// there (`synchronize_rcu_tasks_rude`): so this leaves room for what a daemon just before has left behind, and for everybody else.
+const ROOM: usize = 100;
+
 /// The filesystem.
 pub(super) struct Shelf {
     root: OwnedFd,
     /// The next name.
     next: AtomicU64,
+    /// How many links are in it.
+    held: AtomicUsize,
 }
 
 /// A link in it; it is let go of when this is dropped.
@@ -57,20 +65,27 @@ impl Shelf {
         // SAFETY: plain numbers.
         let root =
             made(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0) })?;
-        Ok(Self { root, next: AtomicU64::new(0) })
+        Ok(Self { root, next: AtomicU64::new(0), held: AtomicUsize::new(0) })
     }
 
     /// Puts a link into it; the descriptor is closed.
     ///
     /// # Errors
-    /// The link, when the kernel refuses.
+    /// The link, when there is no room or the kernel refuses.
     pub(super) fn put(self: &Arc<Self>, link: OwnedFd) -> Result<Shelved, OwnedFd> {
+        if self.held.fetch_add(1, Ordering::Relaxed) >= ROOM {
+            self.held.fetch_sub(1, Ordering::Relaxed);
+            return Err(link);
+        }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let Ok(name) = CString::new(number.to_string()) else { return Err(link) };
-        match self.object(bpf_cmd::BPF_OBJ_PIN, &name, link.as_raw_fd() as u32) {
-            Ok(_) => Ok(Shelved { shelf: Arc::clone(self), name }),
+        let pinned = CString::new(number.to_string())
+            .map_err(io::Error::from)
+            .and_then(|name| self.object(bpf_cmd::BPF_OBJ_PIN, &name, link.as_raw_fd() as u32).map(|_| name));
+        match pinned {
+            Ok(name) => Ok(Shelved { shelf: Arc::clone(self), name }),
             Err(error) => {
                 log::debug!("a link keeps its descriptor: {error}");
+                self.held.fetch_sub(1, Ordering::Relaxed);
                 Err(link)
             }
         }
@@ -109,5 +124,6 @@ impl Drop for Shelved {
         if let Err(error) = gone {
             log::error!("a program stays attached until the end: {error}");
         }
+        self.shelf.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
