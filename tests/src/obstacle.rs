@@ -42,10 +42,21 @@ pub fn no_audited_ring() -> Option<String> {
     }
 }
 
-/// The classes of `perm=` have not known openat2 before 5.16; nothing but the number tells.
-pub fn no_openat2_class() -> Option<String> {
+/// Whether the kernel is older than this; nothing but the number tells.
+fn older_than(version: (u32, u32)) -> Option<String> {
     let release = nix::sys::utsname::uname().ok()?.release().to_string_lossy().into_owned();
     let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
-    let known = (numbers.next()?, numbers.next()?) >= (5, 16);
-    (!known).then(|| format!("perm= does not know openat2 in {release}"))
+    ((numbers.next()?, numbers.next()?) < version).then_some(release)
+}
+
+/// The classes of `perm=` have not known openat2 before 5.16.
+pub fn no_openat2_class() -> Option<String> {
+    older_than((5, 16)).map(|release| format!("perm= does not know openat2 in {release}"))
+}
+
+/// Before 5.16 the outcome of a task's last syscall stays in its context (`audit_reset_context` is not there), and what is judged
+/// before the outcome of the next is known, a removal, is judged by it.
+pub fn stale_outcome() -> Option<String> {
+    older_than((5, 16))
+        .map(|release| format!("{release} judges a removal by the outcome of the syscall before"))
 }

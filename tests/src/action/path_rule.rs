@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 
 use crate::case::Case;
+use crate::obstacle;
 use crate::scene::{FINE, descriptor, directory, link, make, opened, own_mounts};
 use crate::stage::refused;
 use crate::syscall;
@@ -251,13 +252,27 @@ pub const CASES: &[Case] = &[
                     (open(c"watched", O_RDONLY), FINE),
                     (open(c"watched", O_RDWR | O_CREAT | O_EXCL), Errno::EEXIST),
                     (open(c"watched", O_RDONLY | libc::O_DIRECTORY), Errno::ENOTDIR),
+                ]
+            })
+        },
+    )
+    .with(watched),
+    Case::file(
+        "path-outcome-at-removal",
+        &["-F path=$work/watched -F success=0", "-F path=$work/watched -F exit=-EEXIST"],
+        1,
+        |stage| {
+            stage.outcomes(|| {
+                [
+                    (open(c"watched", O_RDWR | O_CREAT | O_EXCL), Errno::EEXIST),
                     // The run at the removal knows no outcome yet.
                     (syscall!(SYS_unlink, c"watched"), FINE),
                 ]
             })
         },
     )
-    .with(watched),
+    .with(watched)
+    .unless(obstacle::stale_outcome),
     Case::file("path-with-calls", &["-S unlink,chmod -F path=$work/watched"], 2, |stage| {
         stage.record_all(|| {
             [
