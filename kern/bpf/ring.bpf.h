@@ -51,7 +51,8 @@ int ea_complete_getname(u64 *ctx)
 }
 
 /* An operation begins: int io_issue_sqe(struct io_kiocb *, unsigned flags) */
-static __always_inline int ring__begin(u64 *ctx)
+SEC("fentry/io_issue_sqe")
+int ea_io_issue_sqe(u64 *ctx)
 {
 	struct task_struct *task = task__current();
 	struct ea_journal *journal;
@@ -75,18 +76,6 @@ static __always_inline int ring__begin(u64 *ctx)
 	ring->entered = 0;
 	ring->outside = 1;
 	return 0;
-}
-
-SEC("fentry/io_issue_sqe")
-int ea_io_issue_sqe(u64 *ctx)
-{
-	return ring__begin(ctx);
-}
-
-SEC("fentry/__io_issue_sqe")
-int ea___io_issue_sqe(u64 *ctx)
-{
-	return ring__begin(ctx);
 }
 
 /*
@@ -311,16 +300,6 @@ int ea_io_issue_sqe_done(u64 *ctx)
 
 	walk__arguments(args, 3, ctx);
 	return ring__end(args[0], (s32)args[2]);
-}
-
-/* int __io_issue_sqe(struct io_kiocb *, unsigned flags, const struct io_issue_def *) */
-SEC("fexit/__io_issue_sqe")
-int ea___io_issue_sqe_done(u64 *ctx)
-{
-	u64 args[4];
-
-	walk__arguments(args, 4, ctx);
-	return ring__end(args[0], (s32)args[3]);
 }
 
 #endif

@@ -396,14 +396,13 @@ hooks! {
             Fentry "ea___ia32_sys_io_uring_enter" "__ia32_sys_io_uring_enter"
         ],
         [Fentry "ea___x64_sys_io_uring_enter" "__x64_sys_io_uring_enter"];
-    /// Operations of an `io_uring`.
+    /// Operations of an `io_uring`. Newer kernels have an inner function beside this one that most calls do not come through.
     RingOperation: "operations of io_uring" [Uring]
         [
-            Fentry "ea___io_issue_sqe" "__io_issue_sqe",
-            Fexit "ea___io_issue_sqe_done" "__io_issue_sqe",
+            Fentry "ea_io_issue_sqe" "io_issue_sqe",
+            Fexit "ea_io_issue_sqe_done" "io_issue_sqe",
             Fexit "ea_complete_getname" "complete_getname"
         ],
-        [Fentry "ea___io_issue_sqe" "__io_issue_sqe", Fexit "ea___io_issue_sqe_done" "__io_issue_sqe"],
         [Fentry "ea_io_issue_sqe" "io_issue_sqe", Fexit "ea_io_issue_sqe_done" "io_issue_sqe"];
     /// Returns from signal handlers, which lose what they were called with.
     Return: "registers of returns from signal handlers" [Return]
