@@ -27,6 +27,7 @@ pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
         None => return Vec::new(),
     };
     verdicts.extend(daemon(results));
+    verdicts.extend(changes(results));
     verdicts
 }
 
@@ -133,6 +134,23 @@ fn daemon(results: &Results) -> Vec<Verdict> {
         ),
         at_most(Part::Sustained, "resident memory, idle and under load: <= 32 MiB", peak, 32.0, " MiB"),
     ]
+}
+
+/// The promises on changes of rules.
+fn changes(results: &Results) -> Vec<Verdict> {
+    let few = RuleSet::Unrelated(30);
+    let many = RuleSet::Unrelated(10_000);
+    [
+        ("10 000 rules loaded: < 300 ms", Quantity::Load, many, 300.0),
+        ("10 000 rules listed: < 200 ms", Quantity::List, many, 200.0),
+        ("a rule added to 30: < 10 ms", Quantity::Add, few, 10.0),
+        ("a rule deleted: < 10 ms", Quantity::Delete, few, 10.0),
+    ]
+    .into_iter()
+    .map(|(promise, quantity, rules, limit)| {
+        at_most(Part::Change, promise, results.median(quantity, rules, Ours), limit, " ms")
+    })
+    .collect()
 }
 
 /// What ours adds to nothing, over what the original adds.

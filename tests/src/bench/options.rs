@@ -17,7 +17,7 @@ runs and puts back what it found.
   --quick         fewer rounds and shorter loops
   --rounds N      rounds of every measurement (default 7, quick 3)
   --minutes N     end with the round (not before the third) after which another would not fit into this time
-  --only NAME     null, named, open, watches, exec, sustained, start, stig; several with commas; the last counts
+  --only NAME     null, named, open, watches, exec, sustained, start, stig, change; several with commas; the last counts
   --without-ours  compare nothing and the original only
   --dir DIR       where the scratch directory with the logs goes (default /var/tmp)
   --write FILE    write the result as Markdown, e.g. docs/performance.md; its sections on virtual machines stay
@@ -45,10 +45,12 @@ pub(super) enum Part {
     Start,
     /// Start-up with the STIG's rules.
     Stig,
+    /// Rules that are loaded, listed, added and deleted.
+    Change,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("null", Self::Null),
         ("named", Self::Named),
         ("open", Self::Open),
@@ -57,6 +59,7 @@ impl Part {
         ("sustained", Self::Sustained),
         ("start", Self::Start),
         ("stig", Self::Stig),
+        ("change", Self::Change),
     ];
 }
 

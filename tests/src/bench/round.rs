@@ -43,6 +43,14 @@ pub(super) enum Quantity {
     Start,
     /// `auditctl -R`, ms.
     Reload,
+    /// The same where there are no rules yet, ms.
+    Load,
+    /// `auditctl -l`, ms.
+    List,
+    /// `auditctl -a`, ms.
+    Add,
+    /// `auditctl -d`, ms.
+    Delete,
 }
 
 /// Everything measured, and remarks on it.
@@ -158,6 +166,9 @@ pub(super) fn measure(options: &Options, scratch: &Scratch, progress: &Progress)
     }
     let takes_part = |rules, subject| subject != Subject::Ours || !not_served.contains(&rules);
     start_and_reload(&mut results, &subjects, takes_part, options, scratch, progress)?;
+    if options.wants(Part::Change) {
+        change(&mut results, &subjects, options, scratch, progress)?;
+    }
     let states = states(options);
     for round in 1..=options.rounds {
         let start = Instant::now();
@@ -261,6 +272,50 @@ fn start_and_reload(
                 if part == Part::Start {
                     results.push(Quantity::Reload, rules, subject, millis(running.load(scratch)?));
                 }
+                running.stop()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The largest set that the original is asked to load: its kernel takes some 10 ms to unload one rule.
+const MOST_OF_THE_ORIGINAL: u16 = 1000;
+
+/// Rules that are loaded, listed, added and deleted by `auditctl`.
+fn change(
+    results: &mut Results,
+    subjects: &[Subject],
+    options: &Options,
+    scratch: &Scratch,
+    progress: &Progress,
+) -> Result<()> {
+    let rounds = if options.quick { 1 } else { options.rounds.min(3) };
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    for round in 1..=rounds {
+        for subject in subjects.iter().copied().filter(|subject| *subject != Subject::Nothing) {
+            let say = |rules: RuleSet| {
+                progress.say(&format!("changes {round}/{rounds}: {subject:?}, {}", rules.name()));
+            };
+            let few = RuleSet::Unrelated(30);
+            say(few);
+            let running = Running::start(subject, few, options.ours.as_ref(), scratch)?;
+            for _ in 0..10 {
+                let (add, delete) = running.add_and_delete()?;
+                results.push(Quantity::Add, few, subject, millis(add));
+                results.push(Quantity::Delete, few, subject, millis(delete));
+            }
+            running.stop()?;
+            for count in [1000, 10_000] {
+                if subject == Subject::Original && count > MOST_OF_THE_ORIGINAL {
+                    continue;
+                }
+                let many = RuleSet::Unrelated(count);
+                say(many);
+                let running = Running::start(subject, RuleSet::Unrelated(0), options.ours.as_ref(), scratch)?;
+                scratch.set_rules(&many.file(&scratch.watched())?)?;
+                results.push(Quantity::Load, many, subject, millis(running.load(scratch)?));
+                results.push(Quantity::List, many, subject, millis(running.list(count.into())?));
                 running.stop()?;
             }
         }

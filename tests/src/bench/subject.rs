@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use compat::audit::kind;
 use compat::control::{ControlSocket, socket_path};
 use nix::sys::signal::{Signal, kill};
@@ -154,6 +154,28 @@ impl Running {
         let start = Instant::now();
         self.control.run(&["-R", path])?;
         Ok(start.elapsed())
+    }
+
+    /// Lists all rules, which must be `count`; how long that took.
+    pub(super) fn list(&self, count: usize) -> Result<Duration> {
+        let start = Instant::now();
+        let listed = self.control.rules()?.len();
+        let time = start.elapsed();
+        ensure!(listed == count, "{:?} lists {listed} rules, and not {count}", self.subject);
+        Ok(time)
+    }
+
+    /// Adds a rule that matches nothing, and deletes it; how long each took.
+    pub(super) fn add_and_delete(&self) -> Result<(Duration, Duration)> {
+        const RULE: [&str; 9] =
+            ["always,exit", "-F", "arch=b64", "-S", "setsid", "-F", "uid=2999999", "-k", "bench-changed"];
+        let timed = |option: &str| -> Result<Duration> {
+            let words: Vec<&str> = [option].into_iter().chain(RULE).collect();
+            let start = Instant::now();
+            self.control.run(&words)?;
+            Ok(start.elapsed())
+        };
+        Ok((timed("-a")?, timed("-d")?))
     }
 
     /// The state must be what the measurement claims, or its numbers mean something else.
