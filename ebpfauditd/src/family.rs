@@ -217,45 +217,59 @@ pub fn with_names(arch: usize) -> &'static SyscallSet {
 /// The architectures whose syscalls this machine runs, in the order of the kernel side's index.
 pub const ARCHES: [Arch; abi::ARCHES] = [Arch::X86_64, Arch::I386];
 
-/// The services and facts of every syscall number of every architecture, looked up once.
+/// What is to be known of one syscall number of one architecture.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    service: Service,
+    facts: &'static [Fact],
+    lookups: Lookups,
+}
+
+impl Known {
+    fn find(arch: Arch, number: u32, modules: bool) -> Self {
+        let service = service(arch, number, modules);
+        let is_one = || table::syscall::name(arch, number).is_some_and(|name| ONE_LOOKUP.contains(&name));
+        let lookups = match service {
+            Service::Full(family) if !family.has_names() => Lookups::None,
+            _ if is_one() => Lookups::One,
+            _ => Lookups::Many,
+        };
+        Self { service, facts: facts(arch, number, modules), lookups }
+    }
+}
+
+/// The services and facts of every syscall number of every architecture.
 #[derive(Debug)]
-pub struct Services(Vec<(Service, &'static [Fact])>);
+pub struct Services(Vec<Known>);
 
 impl Services {
-    /// Looks all up. `modules`: the kernel can load modules.
-    pub fn new(modules: bool) -> Self {
-        let numbers = 0..abi::SYSCALLS as u32;
-        Self(
-            ARCHES
-                .iter()
-                .flat_map(|&arch| {
-                    numbers
-                        .clone()
-                        .map(move |number| (service(arch, number, modules), facts(arch, number, modules)))
-                })
-                .collect(),
-        )
+    /// Those of a kernel; `modules`: it can load modules. They are looked up once, which takes longer than to plan rules.
+    pub fn of(modules: bool) -> &'static Self {
+        static WITH_AND_WITHOUT: [OnceLock<Services>; 2] = [const { OnceLock::new() }; 2];
+        WITH_AND_WITHOUT[usize::from(modules)].get_or_init(|| {
+            let numbers = 0..abi::SYSCALLS as u32;
+            let all = ARCHES.iter().flat_map(|&arch| numbers.clone().map(move |number| (arch, number)));
+            Self(all.map(|(arch, number)| Known::find(arch, number, modules)).collect())
+        })
+    }
+
+    fn known(&self, arch: usize, number: u32) -> Option<&Known> {
+        self.0.get(node(arch, number))
     }
 
     /// How many names the syscall looks up; `arch` is an index into [`ARCHES`].
     pub fn lookups(&self, arch: usize, number: u32) -> Lookups {
-        let is_one =
-            || table::syscall::name(ARCHES[arch], number).is_some_and(|name| ONE_LOOKUP.contains(&name));
-        match self.get(arch, number) {
-            Service::Full(family) if !family.has_names() => Lookups::None,
-            _ if is_one() => Lookups::One,
-            _ => Lookups::Many,
-        }
+        self.known(arch, number).map_or(Lookups::None, |known| known.lookups)
     }
 
     /// The service of one syscall; `arch` is an index into [`ARCHES`].
     pub fn get(&self, arch: usize, number: u32) -> Service {
-        self.0.get(node(arch, number)).map_or(Service::Full(Family::Plain), |&(service, _)| service)
+        self.known(arch, number).map_or(Service::Full(Family::Plain), |known| known.service)
     }
 
     /// What the syscall's record needs to be known of its inside; `arch` is an index into [`ARCHES`].
     pub fn facts(&self, arch: usize, number: u32) -> &'static [Fact] {
-        self.0.get(node(arch, number)).map_or(&[], |&(_, facts)| facts)
+        self.known(arch, number).map_or(&[], |known| known.facts)
     }
 }
 

@@ -227,8 +227,7 @@ pub fn ring_node(arch: usize) -> Option<usize> {
 
 /// Plans `rules` for a kernel that offers `offer`.
 pub fn plan(rules: &[Rule], offer: &Offer) -> Plan {
-    let services = Services::new(offer.modules);
-    let exit = exit_list::plan(rules, offer, &services);
+    let exit = exit_list::plan(rules, offer, Services::of(offer.modules));
     let assignments = rules
         .iter()
         .zip(exit.assignments)

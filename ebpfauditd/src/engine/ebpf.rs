@@ -99,7 +99,7 @@ pub struct Engine {
     exes: Vec<Vec<u8>>,
     switched: Option<Instant>,
     generations: Arc<Generations>,
-    services: Services,
+    services: &'static Services,
     watches: Watches,
     tallies: Tallies,
 }
@@ -139,7 +139,7 @@ impl Engine {
             exes: Vec::new(),
             switched: None,
             generations,
-            services: Services::new(offer.modules),
+            services: Services::of(offer.modules),
             watches: Watches::new().map_err(EngineError::Inotify)?,
             tallies: Tallies::default(),
         };
@@ -157,7 +157,7 @@ impl Engine {
     /// Makes the filter that `plan` gives to this engine the live one. On an error the old filter stays as it was.
     pub fn apply(&mut self, rules: &[Rule], plan: &Plan) -> Result<(), EngineError> {
         self.watches.resolve(served(rules, plan))?;
-        let mut tables = lower(rules, plan, &self.services, &self.watches)?;
+        let mut tables = lower(rules, plan, self.services, &self.watches)?;
         self.interrupt();
         let hooks = plan.hooks().into_iter().map(Target::Hook);
         let mut wanted: BTreeSet<Target> =

@@ -18,7 +18,7 @@ fn tables(rules: &[Rule]) -> Tables {
     assert!(ours || rules.iter().any(|rule| rule.list() != List::Exit), "{plan:?}");
     let mut watches = Watches::new().unwrap();
     watches.resolve(rules.iter()).unwrap();
-    lower(rules, &plan, &Services::new(true), &watches).unwrap()
+    lower(rules, &plan, Services::of(true), &watches).unwrap()
 }
 
 fn number(name: &str) -> u32 {
@@ -150,7 +150,7 @@ fn more_than_a_table_holds_is_refused() {
         .collect();
     let rules = rules(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     let plan = plan(&rules, &offer_with_trampolines());
-    let lowered = lower(&rules, &plan, &Services::new(true), &Watches::new().unwrap());
+    let lowered = lower(&rules, &plan, Services::of(true), &Watches::new().unwrap());
     assert_eq!(lowered, Err(LowerError::Trees(abi::TREES + 1)));
 }
 
