@@ -310,6 +310,8 @@ struct unix_sock {
 #define FMODE_CREATED         0x100000u /* include/linux/fs.h; a bit whose place is probed by tests */
 #define X86_64_NR_CREAT       85
 #define I386_NR_CREAT         8
+#define X86_64_NR_QUOTACTL    179
+#define I386_NR_QUOTACTL      131
 #define O_ACCMODE             3
 #define FLAG_STALE            0x800 /* security/apparmor/include/label.h */
 #define S_IFMT                0xf000

@@ -468,6 +468,28 @@ __noinline int journal__caller_name(u64 name)
 }
 #endif
 
+/* audit_getname of quotactl's name, of which only the text is at hand; `flags`: EA_LOOKUP_NEW. */
+__noinline int journal__quota_name(u64 identity, u64 text, u32 flags)
+{
+	u32 needs = (u32)journal__needs(ea_config.generation);
+	struct ea_journal *journal;
+	struct ea_slot *slot;
+
+	if (!needs || (needs & EA_NEED_HIT))
+		return 0;
+	journal = journal__begin(ea_config.generation);
+	if (!journal || (!flags && journal__last(identity)))
+		return 0;
+	slot = journal__add(journal);
+	if (!slot)
+		return 0;
+	slot->name = identity;
+	slot->op = EA_LOOKUP_GETNAME;
+	slot->flags |= flags;
+	journal__text(journal, slot, (const void *)text, 0);
+	return 0;
+}
+
 /* audit_file: a descriptor stands for the name. */
 __noinline int journal__file(u64 file)
 {

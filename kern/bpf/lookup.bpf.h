@@ -168,6 +168,34 @@ int ea_do_getname_kernel(u64 *ctx)
 	return walk__is_error(args[2]) || (u8)args[1] ? 0 : journal__new_name(args[2]);
 }
 
+/* Whether the running syscall is quotactl. */
+static __always_inline int lookup__is_quotactl(struct task_struct *task)
+{
+	u64 nr = GET(task__regs(task), orig_ax);
+
+	return nr == (task__arch_index(task) ? I386_NR_QUOTACTL : X86_64_NR_QUOTACTL);
+}
+
+/*
+ * lookup_bdev(const char *, ...): what quotactl does next with the name that it has taken over.
+ * Every open comes through getname, and should not pay for that.
+ */
+SEC("fentry/lookup_bdev")
+int ea_quota_name(u64 *ctx)
+{
+	struct task_struct *task = task__current();
+	u64 text = 0, args[4];
+
+	if (!lookup__is_quotactl(task) || !walk__wanted())
+		return 0;
+	walk__arguments(&text, 1, ctx);
+	task__args(task__regs(task), task__arch_index(task), args);
+	/* since 7.0 nothing tells a name from one that lay at its address before */
+	if (field_exists(struct filename, uptr))
+		return journal__quota_name(args[1], text, 0);
+	return journal__quota_name(text, text, EA_LOOKUP_NEW);
+}
+
 /* void set_fs_pwd(struct fs_struct *, const struct path *) */
 SEC("fentry/set_fs_pwd")
 int ea_set_fs_pwd(u64 *ctx)

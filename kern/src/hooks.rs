@@ -72,6 +72,8 @@ pub enum Fact {
     Queue,
     /// A name that is taken over, whether a path walk looks it up or not.
     Getname,
+    /// The name that quotactl takes over.
+    QuotaName,
     /// A name that is taken over after another was given back.
     NextName,
     /// A name that is taken over, but not by a path walk: of a message queue, of a filesystem's type.
@@ -113,6 +115,7 @@ impl Fact {
             Self::Ipc => "IPC objects",
             Self::Queue => "message queues",
             Self::Getname => "names taken over",
+            Self::QuotaName => "names of devices with quotas",
             Self::NextName => "names taken over one after the other",
             Self::Taken => "names that no path walk looks up",
             Self::QueueFile => "files of message queues",
@@ -242,6 +245,9 @@ hooks! {
     GetnameKernel: "names given by the kernel" [Name]
         [Fexit "ea_do_getname_kernel" "do_getname_kernel"],
         [Fexit "ea_getname_kernel" "getname_kernel"];
+    /// Names that quotactl takes over.
+    QuotaName: "names of devices with quotas" [QuotaName]
+        [Fentry "ea_quota_name" "lookup_bdev"];
     /// Names that are taken over one after the other. Kernels before 7.0 tell them apart by the caller's pointers.
     NextName: "names taken over one after the other" [NextName]
         [Fexit "ea_next_name" "do_getname"],

@@ -5,8 +5,8 @@
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
     Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup, Mode,
-    Module, Name, NextName, Open, Owner, Parent, Queue, QueueFile, Rename, Return, Signal, Symlink, Taken,
-    Uring,
+    Module, Name, NextName, Open, Owner, Parent, Queue, QueueFile, QuotaName, Rename, Return, Signal,
+    Symlink, Taken, Uring,
 };
 
 /// By name, for all architectures; a syscall that is not here needs nothing.
@@ -54,7 +54,7 @@ const FACTS: &[(&[Fact], &[&str])] = &[
         &[Denied, Name, Lookup],
         &["fsconfig", "fspick", "inotify_add_watch", "fanotify_mark", "name_to_handle_at"],
     ),
-    (&[Denied, Getname, Name, Lookup], &["quotactl"]),
+    (&[Denied, QuotaName, Name, Lookup], &["quotactl"]),
     (&[Mode], &["fchmod"]),
     (&[Owner], &["fchown", "fchown32"]),
     (&[Attribute], &["fsetxattr", "fgetxattr", "flistxattr", "fremovexattr"]),
