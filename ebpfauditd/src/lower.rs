@@ -9,6 +9,7 @@ use crate::family::{ARCHES, Lookups, Services};
 use crate::plan::{EngineKind, Plan, arches, nodes, ring_node};
 use crate::watch::Watches;
 
+mod bounds;
 mod condition;
 
 use condition::{Test, is_about_names, known_at_birth};
@@ -291,14 +292,23 @@ pub fn lower(
     let mut index = vec![Entry::default(); ARCHES.len() * abi::SYSCALLS];
     for (at, list) in by_syscall.into_iter().enumerate() {
         let (arch, number) = (at / abi::SYSCALLS, (at % abi::SYSCALLS) as u32);
-        let names = name_needs(&list, watched[at].is_some(), rules, plan, services.lookups(arch, number));
+        let lookups = services.lookups(arch, number);
+        let names = name_needs(&list, watched[at].is_some(), rules, plan, lookups);
         let family = services.get(arch, number).family();
         let is_by_trampolines = |&rule: &usize| plan.assignments()[rule].engine == EngineKind::Trampoline;
         let by_trampolines = watched[at].is_some() || list.iter().any(is_by_trampolines);
         let address = if by_trampolines && family.has_address() { abi::NEED_ADDRESS } else { 0 };
-        let (first, needs) = builder.place(list, rules, &needs, &tests);
-        let needs = needs | names | address | watched[at].unwrap_or_default();
-        index[at] = Entry { first, needs, family: family as u16 };
+        let by_watch = watched[at].unwrap_or_default() | address;
+        let names_of_watches = name_needs(&[], watched[at].is_some(), rules, plan, lookups);
+        let (first, needs) = builder.place(list.clone(), rules, &needs, &tests);
+        let mut entry =
+            Entry { first, needs: needs | names | by_watch, family: family as u16, ..Entry::default() };
+        // operations of a ring are judged with credentials of their own
+        if ring_node(arch) != Some(at) {
+            let run = list.iter().map(|&rule| tests[rule].as_slice());
+            bounds::set(&mut entry, names_of_watches | by_watch, &run);
+        }
+        index[at] = entry;
     }
     let is_exec =
         |entry: &Entry| entry.family == Family::Exec as u16 || entry.family == Family::Execveat as u16;

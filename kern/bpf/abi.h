@@ -149,6 +149,9 @@ struct ea_event {
 
 #define EA_NO_FAMILY 0xffffffffu
 
+/* Facts by the index of their 32-bit word. */
+#define EA_FACT(field) (__builtin_offsetof(struct ea_event, field) / 4)
+
 /* Follows its event's record in the ring of the same CPU. */
 struct ea_more {
 	u32 kind;
@@ -469,11 +472,19 @@ enum ea_family {
 #define EA_NEED_ADDRESS     256 /* the socket address, from the kernel's copy */
 #define EA_NEED_HIT         128 /* no rule is interested in names but by path=, inode=, dir= */
 
-/* Value of the index: one per (generation, arch, syscall). */
+/*
+ * Value of the index: one per (generation, arch, syscall). Where all rules of a run of steps ask a
+ * number of one fact, none can match outside of the numbers' bounds, and the run is not gone
+ * through.
+ */
 struct ea_entry {
 	u32 first; /* first step, 0: no rule names this syscall */
 	u16 needs;
 	u16 family;
+	u16 fact;   /* EA_FACT_*, 0: the run has no bounds */
+	u16 spared; /* of `needs`, without the run; for a fact that no syscall changes */
+	u32 low;    /* the smallest number */
+	u32 span;   /* the largest is so much larger */
 };
 
 enum ea_op {

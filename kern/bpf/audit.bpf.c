@@ -8,6 +8,7 @@
 #include "path.h"
 #include "emit.h"
 #include "label.h"
+#include "bounds.h"
 #include "ring.h"
 #include "journal.h"
 #include "filter.h"

@@ -26,6 +26,7 @@ __noinline int journal__needs(u32 generation)
 	struct task_struct *task = task__current();
 	struct ea_entry *entry;
 	struct pt_regs *regs;
+	u32 needs;
 
 	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon ||
 	    (GET(task, flags) & PF_KTHREAD))
@@ -37,7 +38,10 @@ __noinline int journal__needs(u32 generation)
 		return 0;
 	else
 		entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));
-	return entry && (entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH)) ? entry->needs : 0;
+	if (!entry)
+		return 0;
+	needs = bounds__spare(entry, task) ? entry->spared : entry->needs;
+	return needs & (EA_NEED_NAMES | EA_NEED_WATCH) ? needs : 0;
 }
 
 static __always_inline int journal__is_of(struct ea_journal *journal, u32 nr, u64 *args,

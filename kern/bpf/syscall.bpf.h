@@ -453,8 +453,34 @@ __noinline int syscall__take(u32 which, u32 arch_index, s64 value)
 	return 0;
 }
 
+/*
+ * What is to be done about a syscall that ends: `first`, the run to be gone through, if any, and
+ * `needs`.
+ */
+struct ea_demand {
+	u32 first;
+	u32 needs;
+};
+
+static __always_inline void syscall__demand(struct ea_demand *demand, struct ea_entry *entry)
+{
+	struct task_struct *task = task__current();
+
+	demand->first = entry->first;
+	demand->needs = entry->needs;
+	if (!entry->fact)
+		return;
+	if (bounds__spare(entry, task)) {
+		demand->first = 0;
+		demand->needs = entry->spared;
+	} else if (bounds__exclude(entry, task)) {
+		demand->first = 0;
+	}
+}
+
 static __always_inline int syscall__record(u32 which, struct pt_regs *regs, struct ea_entry *entry,
-					   u32 arch_index, u32 generation, s64 value)
+					   struct ea_demand *demand, u32 arch_index, u32 generation,
+					   s64 value)
 {
 	struct ea_frame *frame = maps__frame(which);
 	struct task_struct *task = task__current();
@@ -471,7 +497,7 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 	head = &frame->head;
 	head->family = family;
 	syscall__take(which, arch_index, value);
-	frame->address_kept = entry->needs & EA_NEED_ADDRESS;
+	frame->address_kept = demand->needs & EA_NEED_ADDRESS;
 
 	switch (family) {
 	case EA_FAMILY_FORK:
@@ -495,6 +521,7 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 			entry = maps__entry(generation, state->arch == AUDIT_ARCH_I386, state->nr);
 			if (!entry)
 				goto done;
+			syscall__demand(demand, entry);
 			family = entry->family;
 			head->family = family;
 			head->time = state->time;
@@ -519,10 +546,10 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 			net__find(which, arch_index);
 		break;
 	}
-	frame->journal = entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH);
+	frame->journal = demand->needs & (EA_NEED_NAMES | EA_NEED_WATCH);
 	if (frame->journal) {
 		journal = syscall__journal(head, head->arch == AUDIT_ARCH_I386);
-		if (!journal && !entry->first)
+		if (!journal && !demand->first)
 			goto done;
 	}
 	head->access = (u32)syscall__access(which, arch_index);
@@ -533,7 +560,7 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 	if (state && state->disposition == EA_TASK_NEVER)
 		goto done;
 judge:
-	if (!syscall__judge(which, generation, entry->first, entry->needs))
+	if (!syscall__judge(which, generation, demand->first, demand->needs))
 		goto done;
 	syscall__emit_task(which);
 	if (family == EA_FAMILY_EXEC || family == EA_FAMILY_EXECVEAT) {
@@ -610,15 +637,21 @@ static __always_inline int syscall__marked(u32 generation)
  * 1: an open that has succeeded, of which only watches speak, and it has met none. Most opens are
  * like that, so this comes before all else. What fails may have left more than a journal.
  */
-static __always_inline int syscall__is_nothing(struct ea_entry *entry, s64 value)
+static __always_inline int syscall__is_nothing(u32 family, u32 first, s64 value)
 {
 	struct ea_journal *journal;
 
-	if (entry->first || value < 0 || entry->family < EA_FAMILY_OPEN ||
-	    entry->family > EA_FAMILY_OPENAT2)
+	if (first || value < 0 || family < EA_FAMILY_OPEN || family > EA_FAMILY_OPENAT2)
 		return 0;
 	journal = journal__present();
 	return !journal || !journal->count;
+}
+
+/* 1: no rule can match, and no hook has left anything that the end would have to clear away. */
+static __always_inline int syscall__is_over(u32 family, struct ea_demand *demand, s64 value)
+{
+	return family == EA_FAMILY_PLAIN && !demand->first && !denied__may_be(value) &&
+	       !(demand->needs & (EA_NEED_NAMES | EA_NEED_WATCH | EA_NEED_ADDRESS));
 }
 
 /* The end of a syscall that may be one that rules name. */
@@ -627,8 +660,9 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	u32 arch_index = task__arch_index(task__current());
 	/* read once: a change of rules in between must not mix two generations' tables */
 	u32 generation = ea_config.generation;
+	struct ea_demand demand;
 	struct ea_entry *entry;
-	u32 flags, which;
+	u32 flags, which, nr;
 
 	if (!ea_config.enabled)
 		return 0;
@@ -640,13 +674,21 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 		if (syscall__marked(generation) || !(flags & EA_CONFIG_TAKEOVER))
 			return 0;
 	}
-	entry = maps__entry(generation, arch_index, (u32)return__number(GET(regs, orig_ax)));
-	if (!entry || syscall__is_nothing(entry, value))
+	nr = (u32)return__number(GET(regs, orig_ax));
+	entry = maps__entry(generation, arch_index, nr);
+	if (!entry)
 		return 0;
-	which = maps__enter();
-	if (which < EA_FRAMES)
-		syscall__record(which, regs, entry, arch_index, generation, value);
-	maps__leave(which);
+	syscall__demand(&demand, entry);
+	if (syscall__is_nothing(entry->family, demand.first, value))
+		return 0;
+	if (syscall__is_over(entry->family, &demand, value)) {
+		syscall__count(arch_index, nr);
+	} else {
+		which = maps__enter();
+		if (which < EA_FRAMES)
+			syscall__record(which, regs, entry, &demand, arch_index, generation, value);
+		maps__leave(which);
+	}
 	if (by_stub && (flags & EA_CONFIG_TAKEOVER))
 		syscall__mark(generation);
 	return 0;

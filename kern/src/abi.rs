@@ -713,6 +713,14 @@ pub struct Entry {
     pub needs: u16,
     /// [`Family`]
     pub family: u16,
+    /// index of a 32-bit word of [`Event`] whose bounds no rule of the run is met outside of; 0: the run has no bounds
+    pub fact: u16,
+    /// `NEED_*` without the run: outside of its bounds, where no syscall changes the fact
+    pub spared: u16,
+    /// the smallest number within the bounds
+    pub low: u32,
+    /// the largest is so much larger
+    pub span: u32,
 }
 
 /// One test of a rule.
@@ -906,7 +914,7 @@ mod tests {
             MqGetsetattr { mqdes, pad, attr }
             Adjtime { before, after }
             Uringop { exit, op, success, has_exit, rule, lookups, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, pad }
-            Entry { first, needs, family }
+            Entry { first, needs, family, fact, spared, low, span }
             Step { fact, op, flags, pad, operand, next, rule }
             Exe { ino, dev, present }
             Set { words }
