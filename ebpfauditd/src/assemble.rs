@@ -5,6 +5,7 @@ use compat::record::{Event, MessageType};
 use kern::abi::{self, Family, ItemKind, Record};
 use zerocopy::FromBytes;
 
+use crate::context::Contexts;
 use crate::decode::{Captured, items};
 use crate::engine::ebpf::Generation;
 use crate::entries::{self, Algorithm, Entry};
@@ -30,11 +31,12 @@ pub struct Assembler {
     special: Special,
     rise: CapabilityRise,
     labels: Labels,
+    contexts: Contexts,
 }
 
 impl Assembler {
-    /// An assembler for events of this machine, which runs this kernel.
-    pub fn new(kernel: Update) -> Self {
+    /// An assembler for events of this machine, which runs this kernel and has these contexts.
+    pub fn new(kernel: Update, contexts: Contexts) -> Self {
         Self {
             algorithm: Algorithm::of(kernel.0),
             names_bring_directory: kernel.0 < Release(5, 16),
@@ -42,7 +44,13 @@ impl Assembler {
             special: Special::new(kernel),
             rise: CapabilityRise::new(),
             labels: Labels::of_this_machine(),
+            contexts,
         }
+    }
+
+    /// Learns whether the contexts of before are those of now.
+    pub fn synchronise(&mut self) {
+        self.contexts.synchronise();
     }
 
     /// Writes the records of `captured` into `event`, whose stamp is set.
@@ -61,7 +69,7 @@ impl Assembler {
             }
             if !is_excluded(captured.head.excluded, Record::Path) {
                 for (number, entry) in entries.iter().filter(|entry| !entry.hidden).enumerate() {
-                    self.files.entry(captured, number, entry, event);
+                    self.files.entry(captured, number, entry, &mut self.contexts, event);
                 }
             }
         } else {
@@ -80,10 +88,10 @@ impl Assembler {
         self.cwd(captured, event);
         if !is_excluded(captured.head.excluded, Record::Path) {
             for (number, name) in names.enumerate() {
-                self.files.name(captured, number, name, event);
+                self.files.name(captured, number, name, &mut self.contexts, event);
             }
             if let Some(interpreter) = interpreter {
-                self.files.interpreter(captured.head, count, &interpreter, event);
+                self.files.interpreter(captured.head, count, &interpreter, &mut self.contexts, event);
             }
         }
     }
@@ -98,7 +106,7 @@ impl Assembler {
     /// done to the clock.
     fn logged_meanwhile(&mut self, captured: &Captured<'_>, generation: &Generation, event: &mut Event) {
         let head = captured.head;
-        self.special.write_at_once(captured, event);
+        self.special.write_at_once(captured, &mut self.contexts, event);
         for (kind, flags, body) in items(captured.items) {
             match kind {
                 ItemKind::Anomaly => {
@@ -131,7 +139,7 @@ impl Assembler {
     }
 
     /// The record that stands for the event: SYSCALL, or URINGOP of a worker.
-    fn head(&self, captured: &Captured<'_>, generation: &Generation, names: usize, event: &mut Event) {
+    fn head(&mut self, captured: &Captured<'_>, generation: &Generation, names: usize, event: &mut Event) {
         if captured.head.family != Family::Uring as u32 {
             self.syscall(captured, generation, names, event);
             return;
@@ -144,7 +152,7 @@ impl Assembler {
         }
     }
 
-    fn syscall(&self, captured: &Captured<'_>, generation: &Generation, names: usize, event: &mut Event) {
+    fn syscall(&mut self, captured: &Captured<'_>, generation: &Generation, names: usize, event: &mut Event) {
         let head = captured.head;
         event.begin(MessageType::SYSCALL);
         let out = event.body_mut();
@@ -168,7 +176,7 @@ impl Assembler {
     }
 
     /// `audit_log_task_info`
-    fn task(&self, captured: &Captured<'_>, out: &mut Vec<u8>) {
+    fn task(&mut self, captured: &Captured<'_>, out: &mut Vec<u8>) {
         let head = captured.head;
         field(out, "ppid", head.ppid);
         field(out, "pid", head.pid);
@@ -192,12 +200,18 @@ impl Assembler {
         } else {
             word(out, "(null)");
         }
+        self.subject(captured, out);
+    }
+
+    /// `audit_log_task_context`
+    fn subject(&mut self, captured: &Captured<'_>, out: &mut Vec<u8>) {
         self.labels.write(out, " subj=", profiles(captured, ItemKind::Subject));
+        self.contexts.write_subject(out, captured.subject);
     }
 
     /// `audit_log_uring`
     fn uring_operation(
-        &self,
+        &mut self,
         captured: &Captured<'_>,
         operation: &abi::Uringop,
         generation: &Generation,
@@ -223,7 +237,7 @@ impl Assembler {
         field(out, "egid", operation.egid);
         field(out, "sgid", operation.sgid);
         field(out, "fsgid", operation.fsgid);
-        self.labels.write(out, " subj=", profiles(captured, ItemKind::Subject));
+        self.subject(captured, out);
         key(out, generation, operation.rule);
     }
 
@@ -242,7 +256,7 @@ impl Assembler {
             let file = program.map(|inode| self.files.program_capabilities(head, inode)).unwrap_or_default();
             self.rise.write(exec, &file, event);
         }
-        self.special.write(captured, event);
+        self.special.write(captured, &mut self.contexts, event);
         if let Some(address) = captured.sockaddr
             && !is_excluded(head.excluded, Record::Sockaddr)
         {
@@ -257,17 +271,21 @@ impl Assembler {
 
     /// `OBJ_PID` records: the kernel keeps the first target apart and prints it last; the others in blocks of 16, the
     /// newest block first.
-    fn targets(&self, captured: &Captured<'_>, event: &mut Event) {
-        let mut all: Vec<(abi::Target, Vec<&[u8]>)> = Vec::new();
+    fn targets(&mut self, captured: &Captured<'_>, event: &mut Event) {
+        let mut all: Vec<(abi::Target, Vec<&[u8]>, u32)> = Vec::new();
         for (kind, _, body) in items(captured.items) {
             if kind == ItemKind::Target {
-                all.extend(abi::Target::read_from_bytes(body).map(|target| (target, Vec::new())));
-            } else if let (ItemKind::Object, Some((_, label))) = (kind, all.last_mut()) {
-                label.push(body);
+                all.extend(abi::Target::read_from_bytes(body).map(|target| (target, Vec::new(), 0)));
+            } else if let Some((_, label, sid)) = all.last_mut() {
+                match kind {
+                    ItemKind::Object => label.push(body),
+                    ItemKind::ObjectSid => *sid = u32::read_from_bytes(body).unwrap_or(0),
+                    _ => {}
+                }
             }
         }
         let Some((first, others)) = all.split_first() else { return };
-        for (target, label) in others.chunks(TARGET_BLOCK).rev().flatten().chain([first]) {
+        for (target, label, sid) in others.chunks(TARGET_BLOCK).rev().flatten().chain([first]) {
             event.begin(MessageType::OBJ_PID);
             let out = event.body_mut();
             for (name, value) in [
@@ -280,6 +298,7 @@ impl Assembler {
                 signed(out, i64::from(value as i32));
             }
             self.labels.write(out, " obj=", label.iter().copied());
+            self.contexts.write_target(out, *sid);
             word(out, " ocomm=");
             quote::untrusted(out, until_nul(&target.comm));
         }

@@ -9,6 +9,7 @@ use nix::time::{ClockId, clock_gettime};
 use zerocopy::FromBytes;
 
 use crate::assemble::Assembler;
+use crate::context::Contexts;
 use crate::engine::ebpf::{Generation, Generations};
 use crate::entries::Lookup;
 use crate::release::Update;
@@ -78,6 +79,8 @@ pub struct Captured<'a> {
     pub proctitle: (&'a [u8], u16),
     /// The hooks followed the names: what they saw is among the items.
     pub has_lookups: bool,
+    /// `SELinux`'s number for the context of who acts; 0: none.
+    pub subject: u32,
     /// Names in order, as far as a syscall's arguments tell them.
     pub names: [Option<NameItem<'a>>; NAMES],
     /// Socket address.
@@ -119,6 +122,7 @@ impl<'a> Captured<'a> {
             directory: None,
             proctitle: (b"", 0),
             has_lookups: false,
+            subject: 0,
             names: [None; NAMES],
             sockaddr: None,
             exec: None,
@@ -144,6 +148,7 @@ impl<'a> Captured<'a> {
                 ItemKind::Interp => captured.interpreter = Some(body),
                 ItemKind::Arguments => captured.arguments = body,
                 ItemKind::Lookup => captured.has_lookups = true,
+                ItemKind::SubjectSid => captured.subject = u32::read_from_bytes(body).unwrap_or(0),
                 // gone through again by the assembler
                 ItemKind::Target
                 | ItemKind::FdPair
@@ -162,6 +167,7 @@ impl<'a> Captured<'a> {
                 | ItemKind::Anomaly
                 | ItemKind::Subject
                 | ItemKind::Object
+                | ItemKind::ObjectSid
                 | ItemKind::Uringop
                 | ItemKind::Injoffset => {}
             }
@@ -206,9 +212,9 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder that finds keys in `generations`.
-    pub fn new(generations: Arc<Generations>) -> Self {
+    pub fn new(generations: Arc<Generations>, contexts: Contexts) -> Self {
         let mut decoder = Self {
-            assembler: Assembler::new(Update::running()),
+            assembler: Assembler::new(Update::running(), contexts),
             generations,
             current: (0, Arc::new(Generation::default())),
             waiting: Vec::new(),
@@ -219,11 +225,13 @@ impl Decoder {
         decoder
     }
 
-    /// Learns how the kernel side's clock stands to the time of day; to be called now and then, for it can be set.
+    /// Learns how the kernel side's clock stands to the time of day, and whether another policy of `SELinux` is in force; to be
+    /// called now and then.
     pub fn synchronise(&mut self) {
         let now =
             |clock| clock_gettime(clock).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec());
         self.offset = now(ClockId::CLOCK_REALTIME) - now(ClockId::CLOCK_MONOTONIC);
+        self.assembler.synchronise();
     }
 
     /// Takes one record of the ring; an event if it completes one.

@@ -6,6 +6,7 @@ use std::os::linux::fs::MetadataExt;
 use compat::record::{Event, MessageType};
 use kern::abi::{self, Family};
 
+use crate::context::Contexts;
 use crate::decode::{Captured, NameItem, PathItem};
 use crate::entries::Entry;
 use crate::late::{FileCapabilities, Late, Root};
@@ -53,7 +54,14 @@ impl Files {
     }
 
     /// A PATH record of an entry of the kernel's list; `number` counts those that are shown.
-    pub fn entry(&mut self, captured: &Captured<'_>, number: usize, entry: &Entry<'_>, event: &mut Event) {
+    pub fn entry(
+        &mut self,
+        captured: &Captured<'_>,
+        number: usize,
+        entry: &Entry<'_>,
+        contexts: &mut Contexts,
+        event: &mut Event,
+    ) {
         let file = (!entry.unevaluated).then(|| self.entry_capabilities(captured, entry));
         let shown = entry.name.map(|name| match entry.name_len {
             Some(0) => &self.cwd,
@@ -61,7 +69,7 @@ impl Files {
             None => name,
         });
         event.begin(MessageType::PATH);
-        names::write(event.body_mut(), number, shown, entry.inode.as_ref(), entry.kind, file);
+        names::write(event.body_mut(), number, shown, entry.inode.as_ref(), entry.kind, file, contexts);
     }
 
     fn entry_capabilities(&mut self, captured: &Captured<'_>, entry: &Entry<'_>) -> FileCapabilities {
@@ -79,7 +87,14 @@ impl Files {
     }
 
     /// A PATH record of a name of the tracepoint engine.
-    pub fn name(&mut self, captured: &Captured<'_>, number: usize, name: &NameItem<'_>, event: &mut Event) {
+    pub fn name(
+        &mut self,
+        captured: &Captured<'_>,
+        number: usize,
+        name: &NameItem<'_>,
+        contexts: &mut Contexts,
+        event: &mut Event,
+    ) {
         let head = captured.head;
         let root = self.root(head);
         let text = self.name_text(captured, number, name);
@@ -126,6 +141,7 @@ impl Files {
             known.as_ref(),
             kind,
             Some(file_capabilities),
+            contexts,
         );
     }
 
@@ -201,12 +217,19 @@ impl Files {
     }
 
     /// A PATH record of an interpreter that no hook has seen.
-    pub fn interpreter(&mut self, head: &abi::Event, number: usize, interpreter: &[u8], event: &mut Event) {
+    pub fn interpreter(
+        &mut self,
+        head: &abi::Event,
+        number: usize,
+        interpreter: &[u8],
+        contexts: &mut Contexts,
+        event: &mut Event,
+    ) {
         let known = self.late_inode(self.root(head), interpreter);
         let kind = if known.is_some() { NameType::Normal } else { NameType::Unknown };
         event.begin(MessageType::PATH);
         let file = Some(FileCapabilities::default());
-        names::write(event.body_mut(), number, Some(interpreter), known.as_ref(), kind, file);
+        names::write(event.body_mut(), number, Some(interpreter), known.as_ref(), kind, file, contexts);
     }
 
     /// Capabilities of the program's file, `inode`.

@@ -171,6 +171,7 @@ impl Late {
             rdev: device::kernel(file.st_rdev()),
             magic: 0,
             maybe_caps: 1,
+            ..abi::Inode::default()
         })
     }
 }

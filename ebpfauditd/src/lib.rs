@@ -5,6 +5,7 @@ pub mod authority;
 pub mod background;
 pub mod boot_file;
 pub mod clock;
+pub mod context;
 pub mod control;
 pub mod daemon;
 pub mod decode;

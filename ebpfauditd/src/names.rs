@@ -3,6 +3,7 @@
 use compat::record::quote;
 use kern::abi;
 
+use crate::context::Contexts;
 use crate::late::FileCapabilities;
 use crate::text::{self, capabilities, decimal, device, field, hex, octal, word};
 
@@ -42,6 +43,7 @@ pub fn write(
     inode: Option<&abi::Inode>,
     kind: NameType,
     file: Option<FileCapabilities>,
+    contexts: &mut Contexts,
 ) {
     word(out, "item=");
     decimal(out, number as u64);
@@ -61,6 +63,7 @@ pub fn write(
         field(out, "ogid", inode.gid);
         word(out, " rdev=");
         device(out, inode.rdev);
+        contexts.write_object(out, inode.sid);
     }
     word(out, " nametype=");
     word(out, kind.word());

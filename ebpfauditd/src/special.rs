@@ -6,6 +6,7 @@ use compat::record::{Event, MessageType};
 use kern::abi::{self, ItemKind, Record};
 use zerocopy::FromBytes;
 
+use crate::context::Contexts;
 use crate::decode::{Captured, items};
 use crate::execve;
 use crate::lower::is_excluded;
@@ -36,20 +37,20 @@ impl Special {
     }
 
     /// Records that the kernel logs while the syscall runs.
-    pub fn write_at_once(&mut self, captured: &Captured<'_>, event: &mut Event) {
+    pub fn write_at_once(&mut self, captured: &Captured<'_>, contexts: &mut Contexts, event: &mut Event) {
         if !self.clock_at_once {
             return;
         }
         // adjtimex moves the clock before it looks at anything else
         for wanted in [ItemKind::Clock, ItemKind::Injoffset, ItemKind::Adjtime] {
             for (_, _, body) in items(captured.items).filter(|(kind, ..)| *kind == wanted) {
-                self.write_one(wanted, captured, body, event);
+                self.write_one(wanted, captured, body, contexts, event);
             }
         }
     }
 
     /// The special records of an event, and `FD_PAIR`, which follows them.
-    pub fn write(&mut self, captured: &Captured<'_>, event: &mut Event) {
+    pub fn write(&mut self, captured: &Captured<'_>, contexts: &mut Contexts, event: &mut Event) {
         let excluded = captured.head.excluded;
         if let Some(exec) = captured.exec
             && !is_excluded(excluded, Record::Execve)
@@ -62,7 +63,7 @@ impl Special {
                 ItemKind::FdPair => pair = <[i32; 2]>::read_from_bytes(body).ok(),
                 ItemKind::Clock | ItemKind::Injoffset | ItemKind::Adjtime if self.clock_at_once => {}
                 ItemKind::Openat2 if !self.openat2 => {}
-                _ => self.write_one(kind, captured, body, event),
+                _ => self.write_one(kind, captured, body, contexts, event),
             }
         }
         if let Some([first, second]) = pair
@@ -77,7 +78,14 @@ impl Special {
         }
     }
 
-    fn write_one(&mut self, kind: ItemKind, captured: &Captured<'_>, body: &[u8], event: &mut Event) {
+    fn write_one(
+        &mut self,
+        kind: ItemKind,
+        captured: &Captured<'_>,
+        body: &[u8],
+        contexts: &mut Contexts,
+        event: &mut Event,
+    ) {
         let excluded = captured.head.excluded;
         if kind == ItemKind::Clock {
             if let Ok(after) = i64::read_from_bytes(body) {
@@ -87,7 +95,7 @@ impl Special {
             && !is_excluded(excluded, record)
         {
             // an item that is not whole tells nothing
-            let _ = write_item(kind, captured, body, event);
+            let _ = write_item(kind, captured, body, contexts, event);
         }
     }
 
@@ -125,7 +133,13 @@ const fn record_of(kind: ItemKind) -> Option<Record> {
 }
 
 /// The records of one item; `None`: it has not the size of its kind.
-fn write_item(kind: ItemKind, captured: &Captured<'_>, body: &[u8], event: &mut Event) -> Option<()> {
+fn write_item(
+    kind: ItemKind,
+    captured: &Captured<'_>,
+    body: &[u8],
+    contexts: &mut Contexts,
+    event: &mut Event,
+) -> Option<()> {
     match kind {
         ItemKind::Capset => {
             capset(captured.head.pid, &abi::Capset::read_from_bytes(body).ok()?, event);
@@ -156,7 +170,7 @@ fn write_item(kind: ItemKind, captured: &Captured<'_>, body: &[u8], event: &mut 
             word(out, " resolve=0x");
             hex(out, resolve);
         }
-        ItemKind::Ipc => ipc(&abi::Ipc::read_from_bytes(body).ok()?, captured.head.excluded, event),
+        ItemKind::Ipc => ipc(&abi::Ipc::read_from_bytes(body).ok()?, captured.head.excluded, contexts, event),
         ItemKind::MqOpen => {
             let open = abi::MqOpen::read_from_bytes(body).ok()?;
             event.begin(MessageType::MQ_OPEN);
@@ -238,7 +252,7 @@ fn write_item(kind: ItemKind, captured: &Captured<'_>, body: &[u8], event: &mut 
 }
 
 /// IPC, and `IPC_SET_PERM`, which the kernel does not come to when IPC is excluded.
-fn ipc(ipc: &abi::Ipc, excluded: u32, event: &mut Event) {
+fn ipc(ipc: &abi::Ipc, excluded: u32, contexts: &mut Contexts, event: &mut Event) {
     event.begin(MessageType::IPC);
     let out = event.body_mut();
     word(out, "ouid=");
@@ -246,6 +260,7 @@ fn ipc(ipc: &abi::Ipc, excluded: u32, event: &mut Event) {
     field(out, "ogid", ipc.gid);
     word(out, " mode=");
     octal(out, u64::from(ipc.mode as u16));
+    contexts.write_object(out, ipc.sid);
     if ipc.has_perm == 0 || is_excluded(excluded, Record::IpcSetPerm) {
         return;
     }

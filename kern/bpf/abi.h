@@ -92,6 +92,11 @@ typedef long long s64;
 /* A profile is often called as the path of its program; longer ones are cut. */
 #define EA_PROFILE_NAME 1024
 
+/* Categories of a level that are told of, in words of 64 bits; policies have 1024. */
+#define EA_CATEGORY_WORDS 64
+/* The longest name of a user, role, type, level or category. */
+#define EA_CONTEXT_NAME 4096
+
 /* How deep the tree of a pid namespace's idr can be: 32 bits in steps of 6. */
 #define EA_XARRAY_DEPTH 6
 /* Supplementary groups are searched by bisection; NGROUPS_MAX is 65536. */
@@ -200,9 +205,11 @@ enum ea_item_type {
 	EA_ITEM_ADJTIME = 36,       /* struct ea_adjtime */
 	EA_ITEM_ANOMALY = 37,       /* text: the operation; flags: EA_ANOMALY_* */
 	EA_ITEM_SUBJECT = 20,       /* struct ea_profile and its name: one of the task's label */
-	EA_ITEM_OBJECT = 21,    /* struct ea_profile: one of the label of the target before it */
-	EA_ITEM_URINGOP = 38,   /* struct ea_uringop; before the lookups of its operation */
-	EA_ITEM_INJOFFSET = 39, /* two s64: seconds and nanoseconds that the clock was moved by */
+	EA_ITEM_OBJECT = 21,      /* struct ea_profile: one of the label of the target before it */
+	EA_ITEM_URINGOP = 38,     /* struct ea_uringop; before the lookups of its operation */
+	EA_ITEM_INJOFFSET = 39,   /* two s64: seconds and nanoseconds that the clock was moved by */
+	EA_ITEM_SUBJECT_SID = 40, /* u32: SELinux's identifier of the task's context */
+	EA_ITEM_OBJECT_SID = 41,  /* u32: of the context of the target before it */
 };
 
 /* flags of anomalies */
@@ -230,6 +237,8 @@ struct ea_inode {
 	u32 rdev;
 	u32 magic;      /* of the superblock */
 	u32 maybe_caps; /* the inode may carry security.capability */
+	u32 sid;        /* SELinux's identifier of its context; 0: none */
+	u32 pad;
 };
 
 /*
@@ -321,7 +330,7 @@ struct ea_ipc {
 	u32 perm_uid;
 	u32 perm_gid;
 	u32 perm_mode;
-	u32 pad;
+	u32 sid; /* SELinux's identifier of its context; 0: none */
 };
 
 /* struct mq_attr without its reserve. */
@@ -627,6 +636,40 @@ struct ea_config {
 	u32 exclude_first[EA_GENERATIONS]; /* first step of the exclude list */
 	u32 pad;
 	struct ea_entry ring[EA_GENERATIONS]; /* operations of io_uring outside of syscalls */
+};
+
+/* ---- contexts of SELinux ----------------------------------------------------------------- */
+
+/* What user space asks ea_context, by its first argument; the second and third: */
+enum ea_question {
+	EA_QUESTION_POLICY = 0, /* nothing more: which policy is in force */
+	EA_QUESTION_SID = 1,    /* what an identifier stands for */
+	EA_QUESTION_NAME = 2,   /* a name: enum ea_symbol, and its number from 1 */
+};
+
+/* SYM_* of security/selinux/ss/policydb.h */
+enum ea_symbol {
+	EA_SYMBOL_ROLE = 2,
+	EA_SYMBOL_TYPE = 3,
+	EA_SYMBOL_USER = 4,
+	EA_SYMBOL_SENSITIVITY = 6,
+	EA_SYMBOL_CATEGORY = 7,
+};
+
+/* The answer. One policy has one address and one serial for all its life. */
+struct ea_context {
+	u64 policy; /* address; 0: none is loaded */
+	u32 serial;
+	u32 found; /* 1: the rest is valid */
+	u32 mls;   /* the policy has levels */
+	u32 user;  /* numbers from 1 */
+	u32 role;
+	u32 type;
+	u32 text_len;       /* of a name; of an identifier without a policy */
+	u32 cut;            /* categories beyond the last word */
+	u32 sensitivity[2]; /* of the low and the high level */
+	u64 categories[2][EA_CATEGORY_WORDS];
+	char text[EA_CONTEXT_NAME];
 };
 
 /* Why an event was lost. */

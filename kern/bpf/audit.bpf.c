@@ -6,6 +6,7 @@
 #include "maps.h"
 #include "task.h"
 #include "path.h"
+#include "selinux.h"
 #include "emit.h"
 #include "label.h"
 #include "bounds.h"
@@ -36,6 +37,7 @@
 #include "queue.bpf.h"
 #include "ring.bpf.h"
 #include "watch.bpf.h"
+#include "selinux.bpf.h"
 #include "probe.bpf.h"
 
 char ea_license[] SEC("license") = "Dual BSD/GPL";

@@ -51,7 +51,7 @@ struct cred {
 };
 
 struct lsm_blob_sizes {
-	int lbs_cred;
+	int lbs_cred, lbs_inode, lbs_ipc;
 };
 
 struct aa_policy {
@@ -81,6 +81,14 @@ struct aa_proxy {
 	struct aa_label *label;
 };
 
+struct kern_ipc_perm {
+	int id;
+	kuid_t uid;
+	kgid_t gid;
+	u16 mode;
+	void *security;
+};
+
 struct qstr {
 	u32 len;
 	const unsigned char *name;
@@ -101,6 +109,7 @@ struct inode {
 	unsigned long i_ino;
 	u32 i_rdev;
 	void *i_private;
+	void *i_security;
 	s64 i_ctime_sec;
 	u32 i_ctime_nsec;
 };

@@ -120,6 +120,7 @@ static __always_inline void emit__inode(struct ea_inode *to, struct inode *inode
 	word = 0;
 	READ(word, inode, i_flags);
 	to->maybe_caps = (half & IOP_XATTR) && !(word & S_NOSEC);
+	to->sid = selinux__of_inode(inode);
 }
 
 /* A name: an inode's data (0: none known) and a text from user memory (0: none). */

@@ -9,13 +9,6 @@ struct ipc_ids {
 	struct idr ipcs_idr;
 };
 
-struct kern_ipc_perm {
-	int id;
-	kuid_t uid;
-	kgid_t gid;
-	u16 mode;
-};
-
 struct ipc64_perm {
 	u32 uid, gid, mode;
 };
@@ -52,6 +45,7 @@ __noinline int ipc__object(u64 object)
 	ipc->gid = word;
 	READ(mode, perm, mode);
 	ipc->mode = mode;
+	ipc->sid = selinux__of_ipc(perm);
 	special->type = EA_ITEM_IPC;
 	special->len = sizeof(*ipc);
 	return 0;

@@ -3,6 +3,7 @@
  * The security context of a task: subj= and obj=. No helper gives its text. AppArmor keeps a
  * pointer to the label among the credentials' security data, at an offset that the kernel keeps in
  * apparmor_blob_sizes; user space finds that symbol's address. A label is a list of profiles.
+ * SELinux keeps a number there (selinux.h). Only one of the two is active.
  */
 #ifndef EA_LABEL_H
 #define EA_LABEL_H
@@ -10,12 +11,15 @@
 /* Address of the kernel's apparmor_blob_sizes; 0: AppArmor gives no contexts here. */
 const volatile u64 ea_apparmor_sizes SEC(".rodata.features") = 0;
 
-/* The label that a task's credentials hold, or the one that has replaced it; 0: none. */
+/* The label that a task's credentials hold, or the one that has replaced it; SELinux: the number.
+ * 0: none. */
 static __always_inline u64 label__of(const struct cred *cred)
 {
 	u64 security = 0, label = 0, proxy = 0, flags = 0;
 	u32 offset = 0;
 
+	if (ea_selinux_sizes)
+		return selinux__of_cred(cred);
 	if (!ea_apparmor_sizes || !cred)
 		return 0;
 	READ(offset, (struct lsm_blob_sizes *)ea_apparmor_sizes, lbs_cred);
@@ -73,12 +77,33 @@ __noinline int label__emit_profile(u32 which, u64 profile_at, u32 type)
 	return 0;
 }
 
-/* All profiles of a label, as items of this type. */
+_Static_assert(EA_ITEM_OBJECT_SID - EA_ITEM_OBJECT == EA_ITEM_SUBJECT_SID - EA_ITEM_SUBJECT,
+	       "each item of a label has one of a number");
+
+/* The number of a context as an item. */
+static __always_inline int label__emit_sid(u32 which, u32 sid, u32 type)
+{
+	struct ea_frame *frame = maps__frame(which);
+	u32 *to = NULL;
+
+	if (frame && sid)
+		to = (u32 *)emit__begin(frame, type, 0, sizeof(sid));
+	if (!to)
+		return 0;
+	*to = sid;
+	emit__end(frame, sizeof(sid));
+	return 0;
+}
+
+/* All profiles of a label as items of this type, or its number as one. */
 __noinline int label__emit(u32 which, u64 label, u32 type)
 {
 	u64 profile = 0;
 	u32 size = 0;
 
+	if (ea_selinux_sizes)
+		return label__emit_sid(which, (u32)label,
+				       type + EA_ITEM_SUBJECT_SID - EA_ITEM_SUBJECT);
 	if (!label || !ea_apparmor_sizes)
 		return 0;
 	READ(size, (struct aa_label *)label, size);

@@ -32,6 +32,10 @@ pub const CHILD_EXE: u32 = 2;
 pub const NAME_MAX: usize = 256;
 /// `EA_ANY_DEV`
 pub const ANY_DEV: u32 = 0xffff_ffff;
+/// `EA_CATEGORY_WORDS`
+pub const CATEGORY_WORDS: usize = 64;
+/// `EA_CONTEXT_NAME`
+pub const CONTEXT_NAME: usize = 4096;
 /// `EA_TALLIES`: rules of one generation whose matches are counted.
 pub const TALLIES: usize = 16_384;
 /// `EA_CONFIG_TASK_RULES`
@@ -176,6 +180,28 @@ numbered! {
         Anomaly = 37,
         Uringop = 38,
         Injoffset = 39,
+        SubjectSid = 40,
+        ObjectSid = 41,
+    }
+}
+
+numbered! {
+    /// What is asked of `SELinux`'s contexts.
+    Question: u32 {
+        Policy = 0,
+        Sid = 1,
+        Name = 2,
+    }
+}
+
+numbered! {
+    /// Of what in a context a name is asked for.
+    Symbol: u32 {
+        Role = 2,
+        Type = 3,
+        User = 4,
+        Sensitivity = 6,
+        Category = 7,
     }
 }
 
@@ -481,6 +507,10 @@ pub struct Inode {
     pub magic: u32,
     /// the inode may carry `security.capability`
     pub maybe_caps: u32,
+    /// `SELinux`'s identifier of its context, 0: none
+    pub sid: u32,
+    /// zero
+    pub pad: u32,
 }
 
 /// One operation on a name; its text follows.
@@ -589,8 +619,8 @@ pub struct Ipc {
     pub perm_gid: u32,
     /// permission bits to be
     pub perm_mode: u32,
-    /// zero
-    pub pad: u32,
+    /// `SELinux`'s identifier of its context, 0: none
+    pub sid: u32,
 }
 
 /// Attributes of a message queue.
@@ -827,6 +857,36 @@ pub struct Tally {
     pub last: u64,
 }
 
+/// An answer about `SELinux`'s contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Context {
+    /// address of the policy, 0: none is loaded
+    pub policy: u64,
+    /// of the policy, too
+    pub serial: u32,
+    /// 1: the rest is valid
+    pub found: u32,
+    /// 1: the policy has levels
+    pub mls: u32,
+    /// number of the user, from 1
+    pub user: u32,
+    /// number of the role
+    pub role: u32,
+    /// number of the type
+    pub r#type: u32,
+    /// bytes of the text
+    pub text_len: u32,
+    /// 1: there are categories beyond the last word
+    pub cut: u32,
+    /// numbers, of the low and the high level
+    pub sensitivity: [u32; 2],
+    /// a bit for each, of the low and the high level; category 1 is bit 0
+    pub categories: [[u64; CATEGORY_WORDS]; 2],
+    /// a name; what an identifier stands for without a policy
+    pub text: [u8; CONTEXT_NAME],
+}
+
 /// Who ended a directory or tree that rules stood on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -900,13 +960,13 @@ mod tests {
             Event { kind, cpu, seq, time, args, exit, exe_ino, root_ino, root_dev, exe_dev, success, has_exit, arch, nr, family, generation, rule, personality, ppid, pid, tid, auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses, saddr_fam, msgtype, excluded, size, args_len, mnt_ns, access, comm }
             More { kind, cpu, seq, offset, len }
             Item { kind, flags, len }
-            Inode { ino, ctime, ctime_nsec, dev, mode, uid, gid, rdev, magic, maybe_caps }
+            Inode { ino, ctime, ctime_nsec, dev, mode, uid, gid, rdev, magic, maybe_caps, sid, pad }
             Lookup { name, dir_ino, dir_dev, op, flags, inode }
             Profile { mode, flags, namespace_len, name_len, namespace }
             Target { pid, auid, uid, ses, comm }
             Capset { inheritable, permitted, effective, ambient }
             Exec { argc, script, before, after, before_uid, before_gid, after_uid, after_euid }
-            Ipc { uid, gid, mode, has_perm, qbytes, perm_uid, perm_gid, perm_mode, pad }
+            Ipc { uid, gid, mode, has_perm, qbytes, perm_uid, perm_gid, perm_mode, sid }
             MqAttr { flags, maxmsg, msgsize, curmsgs }
             MqOpen { oflag, mode, attr }
             MqSendrecv { mqdes, prio, len, sec, nsec }
@@ -925,6 +985,7 @@ mod tests {
             Bound { first, dev, ino }
             End { auid, ses }
             Tally { hits, last }
+            Context { policy, serial, found, mls, user, role, r#type, text_len, cut, sensitivity, categories, text }
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring }
             Counters { produced, lost, unread, no_state, cut, adrift }
         };

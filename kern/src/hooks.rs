@@ -467,6 +467,9 @@ pub const OBJECT_PROBE: Place =
 pub const TRAMPOLINE_PROBE: Place =
     Place { program: "ea_probe_fentry", kind: HookKind::Fentry, target: "vfs_open" };
 
+/// The program that says what `SELinux`'s numbers of contexts stand for; it hangs on nothing.
+pub const CONTEXT_PROGRAM: &str = "ea_context";
+
 impl Hook {
     /// The hook's line of the table.
     pub fn info(self) -> &'static HookInfo {
@@ -498,6 +501,7 @@ mod tests {
             .flat_map(|info| info.ways.iter().copied().flatten())
             .chain(judges)
             .map(|place| place.program.to_owned())
+            .chain([CONTEXT_PROGRAM.to_owned()])
             .collect();
         // what one of the objects has a way of its own for
         let old = ["ea_forget", "ea_socket_bind", "ea_socket_connect", "ea_socket_sendmsg"];

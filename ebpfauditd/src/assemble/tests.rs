@@ -3,6 +3,7 @@
 use zerocopy::IntoBytes;
 
 use super::*;
+use crate::context::tests::one_context;
 
 const KERNEL: Update = Update(Release(6, 12), 0);
 
@@ -41,7 +42,7 @@ impl Built {
         record.extend_from_slice(&self.items);
         let captured = Captured::new(record.as_bytes(), None).unwrap();
         let mut event = Event::new();
-        Assembler::new(release).assemble(&captured, generation, &mut event);
+        Assembler::new(release, one_context()).assemble(&captured, generation, &mut event);
         event.records().map(|(kind, body)| (kind, String::from_utf8(body.to_vec()).unwrap())).collect()
     }
 
@@ -345,4 +346,36 @@ fn operations_of_io_uring() {
     assert_eq!(records[0], (MessageType::URINGOP, expected(2)));
     let kinds: Vec<_> = records[1..].iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [MessageType::CWD, MessageType::PATH, MessageType::PATH, MessageType::EOE]);
+}
+
+#[test]
+fn contexts_of_selinux() {
+    let context = "system_u:object_r:etc1_t:s0";
+    let file = found(abi::LookupOp::Normal, 1, abi::Inode { sid: 5, ..inode(7, 0o100_644) });
+    let ipc = abi::Ipc { sid: 5, has_perm: 1, ..abi::Ipc::default() };
+    let target = |pid| abi::Target { pid, ..abi::Target::default() };
+    let number = 5u32.to_ne_bytes();
+    let event = Built::default()
+        .item(ItemKind::SubjectSid, 0, &[&number])
+        .item(ItemKind::Ipc, 0, &[ipc.as_bytes()])
+        .item(ItemKind::Target, 0, &[target(1).as_bytes()])
+        .item(ItemKind::ObjectSid, 0, &[&number])
+        .item(ItemKind::Target, 0, &[target(2).as_bytes()])
+        .item(ItemKind::ObjectSid, 0, &[&6u32.to_ne_bytes()])
+        .item(ItemKind::Target, 0, &[target(3).as_bytes()])
+        .lookup(file, "/etc/x");
+    let syscall = event.bodies(MessageType::SYSCALL);
+    assert!(syscall[0].ends_with(&format!(" exe=(null) subj={context} key=(null)")), "{syscall:?}");
+    assert_eq!(event.bodies(MessageType::IPC), [format!("ouid=0 ogid=0 mode=0 obj={context}")]);
+    assert_eq!(event.bodies(MessageType::IPC_SET_PERM), ["qbytes=0 ouid=0 ogid=0 mode=0"]);
+    assert_eq!(
+        event.bodies(MessageType::OBJ_PID),
+        [
+            "opid=2 oauid=0 ouid=0 oses=0 obj=(none) ocomm=\"\"".to_owned(),
+            "opid=3 oauid=0 ouid=0 oses=0 ocomm=\"\"".to_owned(),
+            format!("opid=1 oauid=0 ouid=0 oses=0 obj={context} ocomm=\"\""),
+        ]
+    );
+    let path = event.bodies(MessageType::PATH);
+    assert!(path[0].contains(&format!(" rdev=00:00 obj={context} nametype=NORMAL ")), "{path:?}");
 }

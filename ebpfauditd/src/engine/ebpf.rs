@@ -13,6 +13,7 @@ use aya::{Btf, Ebpf};
 use kern::abi;
 use kern::hooks::{FENTRY, FEXIT, FEXIT_UNUSED, FORGET, Hook, Judge};
 
+use crate::context::Contexts;
 use crate::decode::Decoder;
 use crate::family::{ARCHES, Services};
 use crate::lower::lower;
@@ -23,6 +24,7 @@ use crate::watch::{Inode, Lost, Watches};
 mod attachments;
 mod batch;
 mod btf;
+mod context;
 mod counters;
 mod error;
 mod excerpt;
@@ -121,9 +123,10 @@ impl Engine {
         ways: Ways,
         btf: Btf,
         ring: RingBuf<MapData>,
+        contexts: Contexts,
     ) -> Result<(Self, RingSource), EngineError> {
         let generations = Arc::new(Generations::default());
-        let source = RingSource { ring, decoder: Decoder::new(Arc::clone(&generations)) };
+        let source = RingSource { ring, decoder: Decoder::new(Arc::clone(&generations), contexts) };
         let shelf = Shelf::new().inspect_err(|error| log::debug!("links keep their descriptors: {error}"));
         let engine = Self {
             ebpf,

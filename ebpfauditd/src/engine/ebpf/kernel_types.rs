@@ -72,7 +72,7 @@ impl KernelTypes {
         let syscalls: HashSet<String> = syscall_function::symbols(&ARCHES).collect();
         let targets = places().map(|place| place.target).collect();
         let mut wanted = syscalls.clone();
-        wanted.extend(symbol::NAMES.map(str::to_owned));
+        wanted.extend(symbol::wanted().map(str::to_owned));
         let list = File::open("/proc/kallsyms");
         let addresses =
             list.and_then(|list| kallsyms::addresses(BufReader::with_capacity(1 << 16, list), &wanted));

@@ -11,7 +11,7 @@ use kern::hooks::{FORGET, HOOKS, Hook, OBJECT_PROBE, Place, TRAMPOLINE_PROBE};
 use super::error::{EngineError, map_error};
 use super::kernel_types::{self, KernelTypes};
 use super::program::Globals;
-use super::{Engine, Options, RingSource, program};
+use super::{Engine, Options, RingSource, context, program};
 use crate::plan::{Offer, Trampoline};
 use crate::syscall_function::Functions;
 
@@ -172,6 +172,7 @@ impl Engine {
         offer.tracepoint = Ok(ways.keys().copied().collect());
         let map = ebpf.take_map("ea_events").ok_or_else(|| EngineError::no_map("ea_events"))?;
         let ring = RingBuf::try_from(map).map_err(map_error("open", "ea_events"))?;
-        Self::new(ebpf, legacy, offer, ways, types.btf, ring)
+        let contexts = context::contexts(&mut ebpf, &variables);
+        Self::new(ebpf, legacy, offer, ways, types.btf, ring, contexts)
     }
 }

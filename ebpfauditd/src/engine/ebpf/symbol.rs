@@ -8,15 +8,29 @@ use std::fs;
 pub(super) struct Variables {
     /// `apparmor_blob_sizes`; 0 where `AppArmor` does not give contexts, or the kernel hides addresses.
     pub(super) apparmor_sizes: u64,
+    /// `selinux_blob_sizes`; 0 where `SELinux` is not active, or the kernel hides addresses.
+    pub(super) selinux_sizes: u64,
+    /// `selinux_state`, if `selinux_sizes` is known.
+    pub(super) selinux_state: u64,
+    /// `initial_sid_to_string`, names of contexts while no policy is loaded; 0 where the kernel does not tell it.
+    pub(super) selinux_initial: u64,
     /// The table of operations of `io_uring`; 0 where audit does not see operations, or the kernel hides addresses.
     pub(super) ring_operations: u64,
     /// Audit sees operations of `io_uring`.
     pub(super) audits_rings: bool,
 }
 
-/// What the kernel's list of symbols is asked for.
-pub(super) const NAMES: [&str; 4] =
-    ["apparmor_blob_sizes", "io_issue_defs", "io_op_defs", "__audit_uring_exit"];
+/// What the kernel's list of symbols is always asked for.
+const NAMES: [&str; 4] = ["apparmor_blob_sizes", "io_issue_defs", "io_op_defs", "__audit_uring_exit"];
+/// And where `SELinux` is active.
+const SELINUX: [&str; 3] = ["selinux_blob_sizes", "selinux_state", "initial_sid_to_string"];
+
+/// What the list of symbols of the kernel that runs is asked for.
+pub(super) fn wanted() -> impl Iterator<Item = &'static str> {
+    // its filesystem is there only if it is active
+    let selinux = fs::read_to_string("/proc/filesystems").is_ok_and(|list| list.contains("selinuxfs"));
+    NAMES.into_iter().chain(SELINUX.into_iter().filter(move |_| selinux))
+}
 
 impl Variables {
     /// Of the kernel that runs, by its list of symbols.
@@ -32,9 +46,13 @@ impl Variables {
     fn of(addresses: &HashMap<String, u64>) -> Self {
         let [apparmor_sizes, new_operations, operations, ring_exit] =
             NAMES.map(|name| addresses.get(name).copied());
+        let [sizes, state, initial] = SELINUX.map(|name| addresses.get(name).copied().unwrap_or(0));
         let ring_operations = ring_exit.and(new_operations.or(operations));
         Self {
             apparmor_sizes: apparmor_sizes.unwrap_or(0),
+            selinux_sizes: if state == 0 { 0 } else { sizes },
+            selinux_state: state,
+            selinux_initial: initial,
             ring_operations: ring_operations.unwrap_or(0),
             audits_rings: ring_exit.is_some(),
         }

@@ -26,3 +26,4 @@ value!(BoundValue, abi::Bound);
 value!(EndValue, abi::End);
 value!(SetValue, abi::Set);
 value!(TallyValue, abi::Tally);
+value!(ContextValue, abi::Context);

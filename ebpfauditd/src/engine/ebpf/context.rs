@@ -1,0 +1,108 @@
+//! The kernel's answers about contexts of `SELinux`: a program that hangs on nothing is run for each. aya can run a program only
+//! where its object is, and the recorder's thread has not the object; so bpf(2) is called here.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use aya::Ebpf;
+use aya::maps::{Array, MapData};
+use aya::programs::{ProgramError, ProgramFd, RawTracePoint};
+use aya_obj::generated::{bpf_attr, bpf_cmd};
+use kern::abi::{self, Question};
+use kern::hooks::CONTEXT_PROGRAM;
+use nix::libc;
+
+use super::error::{EngineError, map_error};
+use super::symbol::Variables;
+use super::value::ContextValue;
+use crate::context::{Contexts, Oracle};
+
+/// The map in which the program leaves its answer.
+const MAP: &str = "ea_contexts";
+
+/// The program and the place of its answers.
+struct Kernel {
+    program: ProgramFd,
+    answers: Array<MapData, ContextValue>,
+    answer: Box<ContextValue>,
+}
+
+/// Contexts as the kernel knows them; none where `SELinux` is not active.
+pub(super) fn contexts(ebpf: &mut Ebpf, variables: &Variables) -> Contexts {
+    if variables.selinux_sizes == 0 {
+        return Contexts::default();
+    }
+    match Kernel::new(ebpf) {
+        Ok(kernel) => Contexts::new(Box::new(kernel)),
+        Err(error) => {
+            log::warn!("records have no security contexts: {}", error.brief());
+            Contexts::default()
+        }
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Kernel").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    fn new(ebpf: &mut Ebpf) -> Result<Self, EngineError> {
+        let failed = |source| EngineError::Attach { program: CONTEXT_PROGRAM, target: "nothing", source };
+        let program = ebpf.program_mut(CONTEXT_PROGRAM).ok_or(ProgramError::UnexpectedProgramType);
+        let program = program.and_then(<&mut RawTracePoint>::try_from).map_err(failed)?;
+        program.load().map_err(failed)?;
+        let program = program.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(failed)?;
+        let map = ebpf.take_map(MAP).ok_or_else(|| EngineError::no_map(MAP))?;
+        let answers = Array::try_from(map).map_err(map_error("open", MAP))?;
+        let answer = Box::new(answers.get(&0, 0).map_err(map_error("read", MAP))?);
+        let kernel = Self { program, answers, answer };
+        kernel.run([0; 3]).map_err(|error| failed(ProgramError::IOError(error)))?;
+        Ok(kernel)
+    }
+
+    /// Runs the program once (5.10 and later).
+    fn run(&self, arguments: [u64; 3]) -> io::Result<()> {
+        // SAFETY: a union of structs of integers, for which zeroes are a value; the kernel wants zero in what is not used.
+        let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
+        // SAFETY: every field of the union is plain integers; this is the one that the command reads.
+        let test = unsafe { &mut attributes.test };
+        test.prog_fd = self.program.as_fd().as_raw_fd() as u32;
+        test.ctx_in = arguments.as_ptr() as u64;
+        test.ctx_size_in = size_of_val(&arguments) as u32;
+        // SAFETY: the attributes are as large as is said, may be written, and the arguments outlive the call.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                bpf_cmd::BPF_PROG_TEST_RUN,
+                std::ptr::from_mut(&mut attributes),
+                size_of::<bpf_attr>(),
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    fn answer(&mut self, arguments: [u64; 3]) -> Result<(), EngineError> {
+        self.run(arguments).map_err(|error| EngineError::Map {
+            act: "fill",
+            map: MAP,
+            error: error.to_string(),
+        })?;
+        *self.answer = self.answers.get(&0, 0).map_err(map_error("read", MAP))?;
+        Ok(())
+    }
+}
+
+impl Oracle for Kernel {
+    fn ask(&mut self, question: Question, first: u32, second: u32) -> Option<&abi::Context> {
+        match self.answer([question as u64, first.into(), second.into()]) {
+            Ok(()) => Some(&self.answer.0),
+            Err(error) => {
+                log::debug!("no answer about a security context: {error}");
+                None
+            }
+        }
+    }
+}
