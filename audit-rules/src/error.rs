@@ -62,6 +62,8 @@ pub struct Error {
     pub said: Vec<Note>,
     /// What was to be done before the error was met; the original has done it by then.
     pub before: Vec<Command>,
+    /// Whether a rule was begun (`-a`, `-A`, `-d`, `-w`, `-W`): then the original goes on to ask whether rules can be changed.
+    pub is_rule: bool,
     /// Whether an `-i` or `-c` line came before, so that the load goes on.
     pub ignored: bool,
 }

@@ -290,6 +290,7 @@ pub fn parse_line(number: u32, words: &[Word], host: &dyn Host) -> Result<Vec<Co
             Err(Error {
                 file: None,
                 position: Position { line: number, column },
+                is_rule: line.list().is_some(),
                 problem: problem.unwrap_or(syntax),
                 said: line.said,
                 before: line.commands,

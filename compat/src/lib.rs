@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod boot_file;
 pub mod cli;
 pub mod conf;
 pub mod control;

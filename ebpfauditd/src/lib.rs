@@ -3,7 +3,6 @@
 pub mod assemble;
 pub mod authority;
 pub mod background;
-pub mod boot_file;
 pub mod clock;
 pub mod context;
 pub mod control;

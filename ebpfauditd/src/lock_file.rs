@@ -6,13 +6,11 @@ use std::io;
 use std::path::Path;
 
 use audit_rules::Rule;
+use compat::boot_file::BootFile;
+use compat::control::locked::NAME;
 use compat::record::quote;
 
-use crate::boot_file::BootFile;
 use crate::ruleset::{Enabled, RuleSet, Settings};
-
-/// Name of the file in the run directory.
-const NAME: &str = "locked";
 
 /// The file in the run directory.
 #[derive(Clone, Debug)]

@@ -244,15 +244,30 @@ impl<'a> Daemon<'a> {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 
-    /// Ends our daemon with this signal and starts another in its directories; what that said begins anew.
+    /// Ends the daemon with this signal and starts another in its directories; what that said begins anew.
     pub fn restart(&mut self, signal: Signal) -> Result<()> {
         let mut child = self.child.take().context("the daemon is not running")?;
         kill(Pid::from_raw(child.id().try_into().context("a process id")?), signal)?;
         wait(&mut child, LIMIT).context("ending the daemon")?;
         let mut command = self.command(&[])?;
         let errors = fs::File::create(self.path("stderr"))?;
+        let starts = self.starts()?;
         self.child = Some(command.stdin(Stdio::null()).stdout(errors.try_clone()?).stderr(errors).spawn()?);
-        self.await_answer()
+        let end = Instant::now() + LIMIT;
+        while self.starts()? <= starts {
+            ensure!(self.is_running(), "the daemon ended: {}", self.said());
+            ensure!(Instant::now() < end, "the daemon does not start; it said: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        match self.side {
+            Side::Ours => self.await_answer(),
+            Side::Theirs => Ok(()),
+        }
+    }
+
+    /// How often a daemon has begun to write the log.
+    fn starts(&self) -> Result<usize> {
+        Ok(self.log()?.matches("type=DAEMON_START").count())
     }
 
     /// Ends the daemon with SIGTERM, puts the kernel back, and returns the whole log.
@@ -261,7 +276,8 @@ impl<'a> Daemon<'a> {
         self.log()
     }
 
-    fn end(&mut self) -> Result<()> {
+    /// Ends the daemon with SIGTERM and puts the kernel back; its directory stays.
+    pub fn end(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let pid = Pid::from_raw(child.id().try_into().context("a process id")?);
         // It may have ended already, which the status tells.

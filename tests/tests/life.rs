@@ -71,9 +71,28 @@ fn await_key(daemon: &Daemon<'_>, key: &str, count: usize) -> Result<()> {
     }
 }
 
+/// What the originals say of a rule while everything is locked.
+const IMMUTABLE: &str = "The audit system is in immutable mode, no rule changes allowed";
+
+/// What is refused when a daemon that had locked everything has ended, and that the kernel stays as that left it.
+fn refuses_without_a_daemon(daemon: &Daemon<'_>) -> Result<()> {
+    for request in [&words(&rule("late", ASKED))[..], &["-w", "/etc/hosts"], &["-d", "never,task"]] {
+        let said = daemon.auditctl(request)?;
+        ensure!(said.stderr.contains(IMMUTABLE) && said.status.code() == Some(1), "{request:?}: {said:?}");
+    }
+    for request in ["-e 0", "-b 99", "-f 0", "-r 1", "-D", "-D -k one", "-t", "-q /proc,/sys"] {
+        let said = daemon.auditctl(&request.split(' ').collect::<Vec<_>>())?;
+        let refused = said.stderr.contains("(Operation not permitted)") && said.status.code() == Some(255);
+        ensure!(refused, "{request}: {said:?}");
+    }
+    ensure!(daemon.auditctl(&["-s"])?.success()?.starts_with("enabled 2\n"), "it says that it is not locked");
+    ensure!(daemon.auditctl(&["-l"])?.success()? == "No rules\n", "rules are left in the kernel");
+    ensure!(auditctl(&["-s"])?.starts_with("enabled 0\n"), "the kernel is not as it was");
+    Ok(())
+}
+
 /// What is refused while everything is locked, and that nothing changed by it.
 fn refuses(daemon: &Daemon<'_>, locked: &[String]) -> Result<()> {
-    const IMMUTABLE: &str = "The audit system is in immutable mode, no rule changes allowed";
     let mut control = daemon.control()?;
     let rules = control.list_rules()?;
     let refused = |result: std::io::Result<()>, what: &str| -> Result<()> {
@@ -139,7 +158,9 @@ fn rules_are_managed_and_then_locked_until_the_next_boot() -> Result<()> {
     ask(ASKED);
     await_key(&daemon, "one", 3)?;
 
-    let changes = changes(&daemon.stop()?);
+    daemon.end()?;
+    refuses_without_a_daemon(&daemon)?;
+    let changes = changes(&daemon.log()?);
     let session = |name: &str| std::fs::read_to_string(format!("/proc/self/{name}"));
     // Where a security module gives contexts, ours too is in the records, without its mode.
     let context = session("attr/current").unwrap_or_default();

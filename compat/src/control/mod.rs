@@ -3,10 +3,14 @@
 //!
 //! A client sends one request frame at a time. The daemon answers with any number of part frames and one end frame, which
 //! carries a negated errno or a number. See [`frame`] for the bytes.
+//!
+//! Whoever has `CAP_AUDIT_CONTROL` may ask, as with the kernel. A client that is not root sends a socket of `NETLINK_AUDIT` along
+//! with its first request (`SCM_RIGHTS`), so that the daemon can ask the kernel what the socket's opener may do.
 
 pub mod batch;
 mod client;
 pub mod frame;
+pub mod locked;
 mod reply;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +28,7 @@ pub fn socket_path(run_dir: &Path) -> PathBuf {
     run_dir.join("control")
 }
 
-/// The socket that commands talk to: in the directory that the environment names, or in the usual one.
-pub fn default_socket_path() -> PathBuf {
-    socket_path(Path::new(&std::env::var_os(RUN_DIR_VARIABLE).unwrap_or_else(|| RUN_DIR.into())))
+/// The directory where commands look for the daemon: the one that the environment names, or the usual one.
+pub fn default_run_dir() -> PathBuf {
+    std::env::var_os(RUN_DIR_VARIABLE).unwrap_or_else(|| RUN_DIR.into()).into()
 }

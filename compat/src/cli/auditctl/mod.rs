@@ -38,6 +38,8 @@ mod exit {
 
 /// What the original prints for `-h` and without arguments.
 const USAGE: &[u8] = include_bytes!("usage.txt");
+/// The words that ask for help with what is ours alone: `--help`, and shorter as `getopt_long` understands it.
+const HELP: [&[u8]; 4] = [b"--help", b"--hel", b"--he", b"--h"];
 /// The version that this behaves as.
 const VERSION: &[u8] = b"auditctl version 4.2.1\n";
 
@@ -53,7 +55,7 @@ pub fn run(words: &[Vec<u8>]) -> u8 {
         console.complain(b"You must be root to run this program.");
         return exit::NO_PRIVILEGE;
     }
-    if words == [b"--help"] {
+    if matches!(words, [word] if HELP.contains(&&word[..])) {
         console.print(USAGE);
         console.print(inside::HELP);
         return exit::SUCCESS;
@@ -109,6 +111,9 @@ fn failed_line(session: &mut Session<'_>, error: &Error, check_locked: bool) -> 
     }
     for note in &error.said {
         session.console().note(note);
+    }
+    if check_locked && error.is_rule {
+        session.rules_can_change()?;
     }
     Err(if error.problem == Problem::NoSignal { Stop::Exit(exit::FAILURE) } else { Stop::Failed })
 }

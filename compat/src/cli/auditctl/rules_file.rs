@@ -1,12 +1,13 @@
 //! `auditctl -R FILE`.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use audit_rules::{Command, Position, Word, lines, parse_file, parse_line, words};
+use nix::libc::O_NONBLOCK;
 
 use super::console::{Console, Severity};
 use super::session::{Session, Stop, reason, rule_reason};
@@ -52,7 +53,9 @@ fn read(name: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
             [b"Error opening ", name, format!(" ({})", reason(&error)).as_bytes()].concat()
         }
     };
-    let file = File::open(OsStr::from_bytes(name)).map_err(failed)?;
+    // Not waiting for a writer, should it be a FIFO: that is refused below.
+    let open = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(OsStr::from_bytes(name));
+    let file = open.map_err(failed)?;
     let facts = file.metadata().map_err(failed)?;
     let fault: &[u8] = if facts.mode() & WORLD_WRITABLE != 0 {
         b" is world writable"

@@ -14,7 +14,6 @@ use super::console::{Console, Severity};
 use super::target::Target;
 use super::{USAGE, VERSION, exit, message, status};
 use crate::audit::{Audit, Features, Status, StatusField, kind};
-use crate::control::batch;
 use crate::netlink::AuditSocket;
 
 /// `audit_enabled` when nothing can be changed until the next boot.
@@ -161,22 +160,16 @@ impl<'a> Session<'a> {
     }
 
     fn delete_all(&mut self, key: Option<&[u8]>) -> Result<(), Stop> {
-        let deleted = match &mut self.target {
-            Target::Daemon(socket) => {
-                let mut items = Vec::new();
-                batch::push(&mut items, kind::DELETE_ALL, key.unwrap_or_default());
-                socket.batch(&items).and_then(|done| done.map_err(|faults| first_fault(&faults)))
-            }
-            Target::Kernel(socket) => socket.list_rules().and_then(|rules| {
-                let named = |bytes: &&Vec<u8>| {
-                    key.is_none_or(|key| Rule::decode(bytes).is_ok_and(|rule| rule.key_contains(key)))
-                };
-                rules.iter().filter(named).try_for_each(|rule| socket.delete_rule(rule))
-            }),
-        };
-        match deleted {
+        match self.target.delete_all(key) {
             Ok(()) => self.list(key),
-            Err(error) => self.fail(&format!("Error deleting rule ({})", reason(&error))),
+            Err(error) => {
+                let failed = self.fail(&format!("Error deleting rule ({})", reason(&error)));
+                if key.is_some() {
+                    // What the original makes of the key that is left over.
+                    self.console.complain(b"Key field needs a watch, syscall or exe path given prior to it");
+                }
+                failed
+            }
         }
     }
 
@@ -294,11 +287,6 @@ fn await_end(pid: i32) -> Result<(), Errno> {
         sleep(Duration::from_millis(10));
     }
     Ok(())
-}
-
-/// The errno of the first item at fault.
-pub(super) fn first_fault(faults: &[batch::Fault]) -> io::Error {
-    io::Error::from_raw_os_error(faults.first().map_or(Errno::EIO as i32, |fault| fault.errno))
 }
 
 fn is(error: &io::Error, errno: Errno) -> bool {

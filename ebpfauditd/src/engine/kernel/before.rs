@@ -6,9 +6,8 @@
 use std::io;
 use std::path::Path;
 
+use compat::boot_file::BootFile;
 use compat::record::quote;
-
-use crate::boot_file::BootFile;
 
 /// Name of the file in the run directory.
 const NAME: &str = "kernel-audit-before";

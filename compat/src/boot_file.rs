@@ -1,4 +1,5 @@
-//! A file of the run directory that tells something of this boot: what the kernel was like before us, that the rules are locked.
+//! A file of the daemon's run directory that tells something of this boot: what the kernel was like before the daemon, that the
+//! rules are locked.
 //!
 //! A reboot empties `/run`, but not every run directory lies there, so the file says itself of which boot it is.
 
