@@ -5,6 +5,7 @@
 //! limited in size and time, clients in number, and each has one request under way at most.
 
 mod client;
+mod credential;
 mod socket;
 
 use compat::control::Reply;

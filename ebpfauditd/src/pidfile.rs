@@ -41,11 +41,11 @@ pub struct PidFile {
 }
 
 impl PidFile {
-    /// Makes the run directory (mode 0700: the control socket lies in it) and locks the pid file, which stays empty. A
-    /// directory that is there is used as it is, if it is root's alone.
+    /// Makes the run directory (mode 0755: the control socket lies in it, which asks who its clients are) and locks the pid file,
+    /// which stays empty. A directory that is there is used as it is, if only root can write to it.
     pub fn lock(directory: &Path) -> Result<Self, PidFileError> {
         let refused = |error| PidFileError::Directory(directory.to_owned(), error);
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(refused)?;
+        DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(refused)?;
         // Not through a symbolic link, whose owner could lead us elsewhere.
         if let Some(why) = distrusted(&fs::symlink_metadata(directory).map_err(refused)?) {
             return Err(PidFileError::Unsafe(directory.to_owned(), why));
@@ -165,7 +165,7 @@ mod tests {
         first.write().unwrap();
         let refused = PidFile::lock(&run).unwrap_err();
         assert!(refused.to_string().contains(&format!("pid {}", std::process::id())), "{refused}");
-        assert_eq!(fs::metadata(&run).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(&run).unwrap().permissions().mode() & 0o777, 0o755);
         drop(first);
         assert!(!run.join(NAME).exists());
         PidFile::lock(&run).unwrap();

@@ -14,8 +14,19 @@ const AUDIT_CONTROL: u32 = 30;
 
 /// Whether this process has `CAP_AUDIT_CONTROL`.
 pub fn may_control_audit() -> io::Result<bool> {
-    Ok(effective(&fs::read_to_string("/proc/self/status")?)
-        .is_some_and(|set| set & (1 << AUDIT_CONTROL) != 0))
+    Ok(can_control(&fs::read_to_string("/proc/self/status")?))
+}
+
+/// Whether another process has it at this moment, and not only in a user namespace of its own, as far as we may see that. One that
+/// is gone has nothing.
+pub fn controls_audit(pid: u32) -> bool {
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/user")).ok();
+    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| can_control(&status))
+        && namespace(&pid.to_string()).is_none_or(|theirs| Some(theirs) == namespace("self"))
+}
+
+fn can_control(status: &str) -> bool {
+    effective(status).is_some_and(|set| set & (1 << AUDIT_CONTROL) != 0)
 }
 
 /// The effective set in the text of `/proc/PID/status`.

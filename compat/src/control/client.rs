@@ -1,13 +1,17 @@
 //! The client's side.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+
 use super::batch::Fault;
 use super::frame::{self, FrameError, HEADER_SIZE, Header, Role};
 use crate::audit::{Answer, Audit, Part, kind};
+use crate::netlink::AuditSocket;
 
 /// How long the daemon may take for the next frame of an answer; loading thousands of rules is the longest.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -18,19 +22,26 @@ const MAX_ANSWER: usize = 256 << 20;
 #[derive(Debug)]
 pub struct ControlSocket {
     stream: UnixStream,
+    /// A socket to the kernel's audit that goes with the first request: the daemon asks the kernel what its opener may do.
+    credential: Option<AuditSocket>,
 }
 
 impl ControlSocket {
     /// Connects. `NotFound` and `ConnectionRefused` mean that no daemon runs there.
     pub fn connect(path: &Path) -> io::Result<Self> {
-        Self::over(UnixStream::connect(path)?)
+        let mut socket = Self::over(UnixStream::connect(path)?)?;
+        // The daemon knows root by itself. Without audit in the kernel there is nobody to vouch for others.
+        if !nix::unistd::geteuid().is_root() {
+            socket.credential = AuditSocket::open().ok();
+        }
+        Ok(socket)
     }
 
     /// Talks over a stream that is connected already.
     pub fn over(stream: UnixStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream })
+        Ok(Self { stream, credential: None })
     }
 
     /// The text that the daemon gives for [`kind::COUNTERS`] or [`kind::PLAN`].
@@ -54,13 +65,24 @@ impl ControlSocket {
     fn exchange(&mut self, kind: u16, payload: &[u8]) -> io::Result<(Answer, Option<i32>)> {
         let mut request = Vec::with_capacity(HEADER_SIZE + payload.len());
         frame::write(&mut request, Role::Request, kind, payload).map_err(broken)?;
-        let sent = self.stream.write_all(&request);
+        let sent = self.send(&request);
         // A daemon that refuses a client says so and closes without reading, so look for its answer first.
         let received = self.receive();
         match (received, sent) {
             (Ok(done), _) => Ok(done),
             (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
         }
+    }
+
+    fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        let mut sent = 0;
+        if let Some(credential) = self.credential.take() {
+            let descriptors = [credential.as_fd().as_raw_fd()];
+            let rights = [ControlMessage::ScmRights(&descriptors)];
+            let parts = [IoSlice::new(request)];
+            sent = sendmsg::<()>(self.stream.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        }
+        self.stream.write_all(request.get(sent..).unwrap_or_default())
     }
 
     fn receive(&mut self) -> io::Result<(Answer, Option<i32>)> {

@@ -1,14 +1,14 @@
 //! The socket.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recvfrom, sendto, setsockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recvmsg, send, setsockopt,
     socket, sockopt,
 };
 
@@ -32,6 +32,7 @@ const FIRST_RECORD: u16 = 1100;
 #[derive(Debug)]
 pub struct AuditSocket {
     socket: OwnedFd,
+    patience: Duration,
     sequence: u32,
     buffer: Vec<u8>,
     /// Records that came before the answer to a request: type and text.
@@ -61,7 +62,13 @@ impl AuditSocket {
     pub fn open() -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkAudit)?;
-        Ok(Self { socket, sequence: 0, buffer: vec![0; BUFFER], early: VecDeque::new() })
+        Ok(Self::over(socket, PATIENCE))
+    }
+
+    /// Talks over a socket of `NETLINK_AUDIT` that is open already, perhaps by somebody else: the kernel does nothing over it that
+    /// whoever opened it may not do. An answer may take as long as `patience`, because others may take it away.
+    pub fn over(socket: OwnedFd, patience: Duration) -> Self {
+        Self { socket, patience, sequence: 0, buffer: vec![0; BUFFER], early: VecDeque::new() }
     }
 
     /// Registers this process as the audit daemon: from now on this socket receives every record. `EEXIST` means that
@@ -137,9 +144,14 @@ impl AuditSocket {
 
     /// The next datagram of the kernel into the buffer, with its length; `None` if there is none now.
     fn receive(&mut self) -> io::Result<Option<(Header, usize)>> {
+        let room = self.buffer.len();
         loop {
-            match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
-                Ok((length, _)) if length == self.buffer.len() => return Err(Errno::EMSGSIZE.into()),
+            let mut parts = [IoSliceMut::new(&mut self.buffer)];
+            // Whoever else holds the socket cannot make us wait.
+            let flags = MsgFlags::MSG_DONTWAIT;
+            let received = recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags);
+            match received.map(|message| (message.bytes, message.address)) {
+                Ok((length, _)) if length == room => return Err(Errno::EMSGSIZE.into()),
                 // Anyone with CAP_NET_ADMIN can send to this socket; only the kernel has port 0.
                 Ok((length, Some(from))) if from.pid() == 0 => {
                     if let Some(header) = Header::decode(&self.buffer[..length]) {
@@ -176,7 +188,9 @@ impl AuditSocket {
         self.sequence = self.sequence.wrapping_add(1).max(1);
         let datagram = message::request(kind, self.sequence, payload);
         loop {
-            match sendto(self.socket.as_raw_fd(), &datagram, &NetlinkAddr::new(0, 0), MsgFlags::empty()) {
+            // To the kernel, which is where a socket leads that is connected to nobody. With an address the kernel would not ask
+            // what the socket's opener may do (`netlink_ns_capable`).
+            match send(self.socket.as_raw_fd(), &datagram, MsgFlags::empty()) {
                 Ok(sent) if sent == datagram.len() => return Ok(()),
                 Ok(_) => return Err(Errno::EMSGSIZE.into()),
                 Err(Errno::EINTR) => {}
@@ -189,7 +203,7 @@ impl AuditSocket {
 impl Audit for AuditSocket {
     fn request(&mut self, kind: u16, payload: &[u8]) -> io::Result<Answer> {
         self.send(kind, payload)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         let mut answer = Answer::default();
         let mut acknowledged = false;
         let mut complete = Data::of(kind) == Data::None;

@@ -9,10 +9,10 @@ use compat::control::frame::{HEADER_SIZE, Header, Role};
 use nix::errno::Errno;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::{Peer, Request};
+use super::{Peer, Request, credential};
 
 /// Memory for a request grows in steps of this, as its bytes arrive: a header alone cannot make us take megabytes.
 const STEP: usize = 64 << 10;
@@ -22,18 +22,20 @@ const UNSET: u32 = u32::MAX;
 /// What clients are allowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The only user who may ask.
+    /// The user who is known by the connection alone; others are asked for a socket of the kernel's audit.
     pub user: u32,
     /// Clients served at one time; more wait until one of them leaves.
     pub clients: usize,
+    /// How many of them may be other users; more are turned away, so that they cannot take all places.
+    pub others: usize,
     /// Time to send a request, counted from the connection or the last answer; and time to take an answer.
     pub time: Duration,
 }
 
 impl Default for Limits {
-    /// root; 16 clients; ten seconds.
+    /// root; 16 clients, four of them not root; ten seconds.
     fn default() -> Self {
-        Self { user: 0, clients: 16, time: Duration::from_secs(10) }
+        Self { user: 0, clients: 16, others: 4, time: Duration::from_secs(10) }
     }
 }
 
@@ -43,7 +45,12 @@ fn refusal(errno: Errno) -> Vec<u8> {
 }
 
 /// Serves a client until it leaves, breaks the rules or is too slow.
-pub(super) async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Request>, limits: Limits) {
+pub(super) async fn serve(
+    mut stream: UnixStream,
+    requests: &mpsc::Sender<Request>,
+    limits: Limits,
+    others: &Semaphore,
+) {
     let peer = match peer(&stream) {
         Ok(peer) => peer,
         Err(error) => {
@@ -51,9 +58,20 @@ pub(super) async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Reques
             return;
         }
     };
-    if peer.uid != limits.user {
-        log::warn!("user {} (pid {}) may not use the control socket", peer.uid, peer.pid);
-        let _gone = timeout(limits.time, stream.write_all(&refusal(Errno::EPERM))).await;
+    let is_other = peer.uid != limits.user;
+    // Held until the client leaves.
+    let place = is_other.then(|| others.try_acquire());
+    let refused = match &place {
+        Some(Err(_)) => Some(Errno::EBUSY),
+        Some(Ok(_)) => {
+            let may_control = timeout(limits.time, credential::of_other(&stream, &peer)).await;
+            (!may_control.unwrap_or(false)).then_some(Errno::EPERM)
+        }
+        None => (!credential::of_owner(&peer)).then_some(Errno::EPERM),
+    };
+    if let Some(errno) = refused {
+        log::warn!("user {} (pid {}) may not use the control socket: {errno}", peer.uid, peer.pid);
+        let _gone = timeout(limits.time, stream.write_all(&refusal(errno))).await;
         return;
     }
     if let Err(error) = converse(&mut stream, peer, requests, limits).await {

@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::client::{self, Limits};
@@ -42,7 +43,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes the socket, open to its owner only, and begins to accept clients. A socket that is there already is taken to be
+    /// Makes the socket, which everybody may connect to and be asked who they are, and begins to accept clients. A socket that is there already is taken to be
     /// left over: whoever calls this holds the lock on the run directory. Must be called within a tokio runtime.
     pub fn bind(path: &Path, limits: Limits) -> Result<(Self, Requests), BindError> {
         let failed = |error| BindError::Io { path: path.to_owned(), error };
@@ -52,9 +53,8 @@ impl Server {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        // Whoever connects before the mode is set is still asked who they are.
         let listener = UnixListener::bind(path).map_err(failed)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).map_err(failed)?;
         let (sender, requests) = mpsc::channel(QUEUE);
         let accepting = tokio::spawn(accept(listener, sender, limits)).abort_handle();
         Ok((Self { path: path.to_owned(), accepting }, requests))
@@ -73,6 +73,7 @@ impl Drop for Server {
 /// Accepts clients until the task is aborted; the clients' tasks end with it, because they belong to its set.
 async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>, limits: Limits) {
     let mut clients = JoinSet::new();
+    let others = Arc::new(Semaphore::new(limits.others));
     loop {
         if clients.len() >= limits.clients {
             // Nobody is turned away: who comes now waits in the socket's own queue, as a program waits for the kernel.
@@ -90,7 +91,7 @@ async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>, limits:
             },
             Some(_) = clients.join_next() => continue,
         };
-        let requests = requests.clone();
-        clients.spawn(async move { client::serve(stream, &requests, limits).await });
+        let (requests, others) = (requests.clone(), Arc::clone(&others));
+        clients.spawn(async move { client::serve(stream, &requests, limits, &others).await });
     }
 }

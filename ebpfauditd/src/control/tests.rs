@@ -100,7 +100,7 @@ fn last_words(mut stream: &UnixStream) -> Option<Errno> {
 #[test]
 fn requests_are_answered_one_after_the_other() {
     let ((), echo) = with_server(limits(), |path| {
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
         let mut socket = ControlSocket::connect(&path).unwrap();
         assert_eq!(socket.status().unwrap(), STATUS);
         assert_eq!(socket.list_rules().unwrap().len(), 5000);
