@@ -13,13 +13,16 @@ const MIRROR: &str = "http://deb.debian.org";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const LIMIT: Duration = Duration::from_mins(10);
 
+/// Environment variable that says where kernels and packages are kept.
+pub const CACHE: &str = "EBPFAUDITD_VM_CACHE";
+
 /// Where kernels and packages are kept between runs.
 pub fn cache() -> Result<PathBuf> {
     let directory = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    directory("EBPFAUDITD_VM_CACHE")
+    directory(CACHE)
         .or_else(|| Some(directory("XDG_CACHE_HOME")?.join("ebpfauditd-vm")))
         .or_else(|| Some(directory("HOME")?.join(".cache/ebpfauditd-vm")))
-        .context("no place for what is fetched: set EBPFAUDITD_VM_CACHE")
+        .with_context(|| format!("no place for what is fetched: set {CACHE}"))
 }
 
 /// One suite, with lists of its own.

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// The original programs, as Debian installs them.
 pub mod original {
+    /// All of them.
+    pub const ALL: [&str; 5] = [AUDITCTL, AUGENRULES, AUDITD, AUSEARCH, AUREPORT];
     /// Rules in and out of the kernel.
     pub const AUDITCTL: &str = "/sbin/auditctl";
     /// The maker of `audit.rules`.

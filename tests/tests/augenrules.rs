@@ -1,8 +1,10 @@
 //! `augenrules` as its originals are, and the rules that their packages ship.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tests::compliance::augenrules::Etc;
@@ -11,20 +13,23 @@ use tests::compliance::stand::Programs;
 use tests::kernel::Audit;
 use tests::side::{Daemon, Side};
 
+/// How long a shell command may take.
+const LIMIT: Duration = Duration::from_secs(20);
 /// No daemon of ours is there.
 const NOWHERE: &str = "/nowhere";
 
-/// Pieces by name, what `audit.rules` held before, the words, and the entries of docs/differences.md by which the result differs
+/// Pieces by name, a shell command that makes others in the directory, what `audit.rules` held before, the words, and the entries of docs/differences.md by which the result differs
 /// from 3.0.9's and from the newest's.
 struct Case {
     pieces: &'static [(&'static str, &'static str)],
+    shell: &'static str,
     before: Option<&'static str>,
     words: &'static [&'static str],
     old: Option<&'static str>,
     new: Option<&'static str>,
 }
 
-const PLAIN: Case = Case { pieces: &[], before: None, words: &[], old: None, new: None };
+const PLAIN: Case = Case { pieces: &[], shell: "", before: None, words: &[], old: None, new: None };
 const NUMBERED: &[(&str, &str)] = &[
     ("10-b.rules", "-w /etc/b -p w\n-D\n-b 100\n"),
     ("9-a.rules", "# no\n\n-w /etc/a -p w\n-e 1\n-f 0\n"),
@@ -93,6 +98,48 @@ const CASES: &[Case] = &[
         new: Some("augenrules-last-line"),
         ..PLAIN
     },
+    // Odd files.
+    Case { shell: ": > a.rules; printf '\\n\\n' > b.rules; printf '#' > c.rules", ..PLAIN },
+    Case { shell: "echo '-w /a' > a; ln -s a a.rules; ln -s a.rules b.rules", ..PLAIN },
+    Case {
+        shell: "echo '-w /a' > a.rules; ln -s nowhere b.rules; ln -s c.rules c.rules",
+        old: Some("augenrules-unreadable"),
+        new: Some("augenrules-unreadable"),
+        ..PLAIN
+    },
+    Case {
+        shell: "echo '-w /a' > a.rules; ln -s nowhere b.rules",
+        old: Some("augenrules-as-newest"),
+        ..PLAIN
+    },
+    Case {
+        shell: "echo '-w /a' > a.rules; mkdir b.rules; echo '-w /b' > b.rules/b.rules; echo '-w /c' > c.rules",
+        old: Some("augenrules-unreadable"),
+        new: Some("augenrules-unreadable"),
+        ..PLAIN
+    },
+    Case {
+        shell: "for n in 1 2 3; do echo \"-w /$n\" > $n.rules; done; chmod 0 1.rules; chmod 6777 2.rules; chown 65534 3.rules",
+        ..PLAIN
+    },
+    Case { shell: "mkfifo a.rules; (timeout 5 sh -c 'echo -w /a > a.rules' >/dev/null 2>&1 &)", ..PLAIN },
+    Case {
+        shell: "{ printf -- '-w /a -k '; head -c 100000 /dev/zero | tr '\\000' x; echo; } > a.rules",
+        ..PLAIN
+    },
+    Case { shell: "printf -- '-w /a\\000b\\n-w /c\\n' > a.rules", ..PLAIN },
+    Case { shell: "echo '-w /a' > .rules; echo '-w /b' > -e.rules; echo '-w /c' > 'c.rules '", ..PLAIN },
+    Case {
+        shell: "echo '-w /etc/passwd -p w' > a.rules; mkdir ../audit.rules",
+        words: &["--load"],
+        old: Some("augenrules-unreadable"),
+        new: Some("augenrules-unreadable"),
+        ..PLAIN
+    },
+    Case {
+        shell: "echo '-w /etc/passwd -p w' > a.rules; echo '-w /b' > b; ln -s rules.d/b ../audit.rules",
+        ..PLAIN
+    },
 ];
 
 /// What a run says and leaves.
@@ -101,6 +148,9 @@ fn observe(case: &Case, programs: Programs<'_>) -> Result<String> {
     for (name, text) in case.pieces {
         fs::write(etc.path().join("rules.d").join(name), text)?;
     }
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", case.shell]).current_dir(etc.path().join("rules.d"));
+    tests::program::run(&mut shell, LIMIT)?.success().context(case.shell)?;
     if let Some(text) = case.before {
         fs::write(etc.path().join("audit.rules"), text)?;
     }
@@ -125,8 +175,9 @@ fn augenrules_does_as_the_originals_do() -> Result<()> {
                 // Writing to a String cannot fail.
                 let _ = writeln!(
                     wrong,
-                    "{:?} {:?}, allowed: {allowed:?}\n{}:\n{theirs}ours:\n{ours}",
+                    "{:?} {} {:?}, allowed: {allowed:?}\n{}:\n{theirs}ours:\n{ours}",
                     case.pieces,
+                    case.shell,
                     case.words,
                     programs.name()
                 );
@@ -172,6 +223,33 @@ fn samples(directory: &Path, etc: &Etc) -> Result<usize> {
     Ok(count)
 }
 
+/// That each rule has an engine and what hangs it into the kernel, or a reason for which it cannot match; how many have which.
+fn served(status: &str, rules: usize) -> Result<BTreeMap<String, usize>> {
+    let mut counts = BTreeMap::new();
+    let mut lines = status.lines().skip(1).peekable();
+    let mut number = 0;
+    while let Some(rule) = lines.next() {
+        number += 1;
+        let mut columns = rule.split("  ").map(str::trim).filter(|column| !column.is_empty());
+        let said = columns.next().context("no number")?;
+        ensure!(said.parse() == Ok(number), "the number of rule {number}: {rule:?}");
+        let engine = columns.next().context("no engine")?;
+        let (mut hooked, mut inert) = (false, false);
+        while let Some(detail) = lines.next_if(|line| line.starts_with("      ")) {
+            hooked |= detail.trim_start().strip_prefix("hooks: ").is_some_and(|hooks| !hooks.is_empty());
+            inert |= detail.trim_start().strip_prefix("cannot match: ").is_some_and(|why| !why.is_empty());
+        }
+        let served = hooked || inert || engine == "kernel audit";
+        ensure!(engine != "refused" && served, "nothing serves it, and nobody says why: {rule:?}");
+        *counts.entry(engine.to_owned()).or_default() += 1;
+        if inert {
+            *counts.entry("inert".to_owned()).or_default() += 1;
+        }
+    }
+    ensure!(number == rules, "{number} rules of {rules} have a status");
+    Ok(counts)
+}
+
 /// Loads the samples with augenrules and lists what is there then.
 fn load_samples(
     side: Side,
@@ -187,12 +265,14 @@ fn load_samples(
     // Among the samples are `-c` and `-i`: what does not exist on this machine is passed over.
     let code = said.status.code();
     let listed = match programs {
-        Programs::New(newest) => {
-            tests::program::run(newest.program("auditctl").arg("-l"), std::time::Duration::from_secs(20))?
-        }
+        Programs::New(newest) => tests::program::run(newest.program("auditctl").arg("-l"), LIMIT)?,
         _ => daemon.auditctl(&["-l"])?,
     };
-    let listed = listed.success()?.lines().map(str::to_owned).collect();
+    let listed: Vec<String> = listed.success()?.lines().map(str::to_owned).collect();
+    if side == Side::Ours {
+        let counts = served(&daemon.auditctl(&["--rules-status"])?.success()?, listed.len())?;
+        println!("{count} files, {} rules, served by {counts:?}", listed.len());
+    }
     daemon.stop()?;
     Ok((code, listed))
 }
@@ -224,13 +304,15 @@ fn compare_samples(directory: &Path, programs: Programs<'_>) -> Result<()> {
     let only = |some: &[String], others: &[String]| -> Vec<String> {
         some.iter().filter(|line| !others.contains(line)).cloned().collect()
     };
+    let first = theirs.iter().zip(&ours).position(|(theirs, ours)| theirs != ours);
     ensure!(
         theirs == ours,
-        "{} rules and {}; only theirs: {:#?}\nonly ours: {:#?}",
+        "{} rules and {}; only theirs: {:#?}\nonly ours: {:#?}\nthe first that differs: {:#?}",
         theirs.len(),
         ours.len(),
         only(&theirs, &ours),
-        only(&ours, &theirs)
+        only(&ours, &theirs),
+        first.map(|at| (at, &theirs[at], &ours[at]))
     );
     Ok(())
 }

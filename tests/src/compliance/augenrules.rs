@@ -80,9 +80,13 @@ impl Etc {
             let path = self.path().join(name);
             let Ok(found) = fs::metadata(&path) else { continue };
             let mode = found.permissions().mode() & 0o7777;
-            let content = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+            let content = if found.is_dir() {
+                format!("{} entries", fs::read_dir(&path)?.count())
+            } else {
+                format!("{:?}", String::from_utf8_lossy(&fs::read(&path)?))
+            };
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name} {mode:o} {content:?}");
+            let _ = writeln!(text, "{name} {mode:o} {content}");
         }
         Ok(text)
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -78,6 +78,11 @@ impl Newest {
         command.arg("--library-path").arg(libraries).args(["--argv0", name]);
         command.arg(self.root.join("usr/sbin").join(name));
         command
+    }
+
+    /// Where it is unpacked.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// A file of the package.

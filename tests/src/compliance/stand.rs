@@ -45,7 +45,15 @@ impl Programs<'_> {
         }
     }
 
-    fn auditctl(self) -> Result<Command> {
+    const fn side(self) -> Side {
+        match self {
+            Self::Ours => Side::Ours,
+            Self::Old | Self::New(_) => Side::Theirs,
+        }
+    }
+
+    /// Their auditctl, as found.
+    pub fn auditctl(self) -> Result<Command> {
         Ok(match self {
             Self::Old => Command::new(original::AUDITCTL),
             Self::New(newest) => newest.program("auditctl"),
@@ -67,6 +75,41 @@ impl<'a> Stand<'a> {
     /// A stand that has not started anything yet.
     pub const fn new(programs: Programs<'a>, state: State, audit: &'a Audit) -> Self {
         Self { programs, state, audit, daemon: None }
+    }
+
+    /// Plays every series without setting anything back before or after: for what cannot be set back. Only what the commands say
+    /// is observed.
+    pub fn play_on(&mut self, table: &[Series], scratch: &Path) -> Result<Vec<Observation>> {
+        let mut seen = Vec::new();
+        let state = self.state;
+        for series in table.iter().filter(|series| series.is_for(state)) {
+            self.steps(series, scratch, true, &mut seen).with_context(|| {
+                format!("{} ({}): {}", self.programs.name(), self.state.name(), series.name)
+            })?;
+        }
+        Ok(seen)
+    }
+
+    /// Lets other programs speak to the same daemon.
+    pub fn hand_to(&mut self, programs: Programs<'a>) {
+        self.programs = programs;
+    }
+
+    /// Ends the daemon; what it left behind stays.
+    pub fn end(&mut self) -> Result<()> {
+        self.state = State::Alone;
+        self.daemon()?.end()
+    }
+
+    /// Starts the daemon.
+    pub fn start(&mut self) -> Result<()> {
+        self.daemon = Some(Daemon::start(self.programs.side(), self.audit, &[], &[])?);
+        Ok(())
+    }
+
+    /// The daemon that was started.
+    pub fn daemon(&mut self) -> Result<&mut Daemon<'a>> {
+        self.daemon.as_mut().context("no daemon was started")
     }
 
     /// Plays every series that makes sense here; what was observed, in the order of the commands.
@@ -92,16 +135,7 @@ impl<'a> Stand<'a> {
             daemon.await_end(Duration::ZERO)?;
         }
         self.fresh()?;
-        for step in &series.steps {
-            match step {
-                Step::Set(command) => {
-                    let mut shell = Command::new("sh");
-                    shell.arg("-c").arg(command).current_dir(scratch);
-                    run(&mut shell, LIMIT)?.success().with_context(|| command.clone())?;
-                }
-                Step::Ask(ask) => seen.push(self.ask(ask, series.ends).with_context(|| ask.text.clone())?),
-            }
-        }
+        self.steps(series, scratch, series.ends, seen)?;
         if series.ends
             && let Some(daemon) = self.daemon.take()
         {
@@ -110,20 +144,40 @@ impl<'a> Stand<'a> {
         Ok(())
     }
 
-    fn ask(&mut self, ask: &Ask, ends: bool) -> Result<Observation> {
+    fn steps(
+        &mut self,
+        series: &Series,
+        scratch: &Path,
+        alone: bool,
+        seen: &mut Vec<Observation>,
+    ) -> Result<()> {
+        for step in &series.steps {
+            match step {
+                Step::Set(command) => {
+                    let mut shell = Command::new("sh");
+                    shell.arg("-c").arg(command).current_dir(scratch);
+                    run(&mut shell, LIMIT)?.success().with_context(|| command.clone())?;
+                }
+                Step::Ask(ask) => seen.push(self.ask(ask, alone).with_context(|| ask.text.clone())?),
+            }
+        }
+        Ok(())
+    }
+
+    /// `alone`: only what the command says is observed, not whom it spoke to.
+    fn ask(&mut self, ask: &Ask, alone: bool) -> Result<Observation> {
         let mut command = self.programs.auditctl()?;
         command.args(ask.words.iter().map(|word| OsStr::from_bytes(word)));
         command.env(RUN_DIR_VARIABLE, self.run_directory()).env("TZ", "UTC");
         let outcome = run(&mut command, LIMIT)?;
-        if ends {
+        if alone {
             return Observation::new(&outcome, None);
         }
         Observation::new(&outcome, Some(&mut *self.peer()?))
     }
 
     fn run_directory(&self) -> std::path::PathBuf {
-        let directory = self.daemon.as_ref().map(Daemon::directory);
-        directory.map_or_else(|| "/nowhere".into(), |directory| directory.join("run"))
+        self.daemon.as_ref().map_or_else(|| "/nowhere".into(), |daemon| daemon.directory().join("run"))
     }
 
     /// Whom our commands would speak to.
@@ -139,8 +193,7 @@ impl<'a> Stand<'a> {
     /// No rules, the settings of a fresh boot, and a daemon where one belongs.
     fn fresh(&mut self) -> Result<()> {
         if self.state == State::Daemon && self.daemon.is_none() {
-            let side = if matches!(self.programs, Programs::Ours) { Side::Ours } else { Side::Theirs };
-            self.daemon = Some(Daemon::start(side, self.audit, &[], &[])?);
+            self.start()?;
         }
         let mut peer = self.peer()?;
         for rule in peer.list_rules()? {

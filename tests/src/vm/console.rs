@@ -24,6 +24,8 @@ pub(super) enum Line<'a> {
     End(&'a str, i32),
     /// All jobs ended.
     Done,
+    /// What the job does now is to stop the machine. Printed by the test, see [`line`].
+    Stop,
     /// A test of libtest ended: its name, how.
     Test(&'a str, Outcome),
     /// A scenario ended: its group, its name, how. See [`line`].
@@ -40,7 +42,8 @@ pub(super) enum Line<'a> {
 /// scenario GROUP/NAME: skipped: WHY
 /// ```
 ///
-/// The group's cells in the table count them; the test that prints them is counted by itself.
+/// The group's cells in the table count them; the test that prints them is counted by itself. A test that is to stop the machine
+/// prints `@vm stop` before.
 pub(super) fn line(text: &str) -> Line<'_> {
     if let Some(rest) = text.strip_prefix("@vm ") {
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -52,6 +55,7 @@ pub(super) fn line(text: &str) -> Line<'_> {
                 .and_then(|(name, status)| Some(Line::End(name, status.parse().ok()?)))
                 .unwrap_or(Line::Other),
             "done" => Line::Done,
+            "stop" => Line::Stop,
             _ => Line::Other,
         };
     }
@@ -111,11 +115,45 @@ impl Trouble {
     }
 }
 
+/// What the kernel says when it is told to stop through sysrq.
+const TOLD_TO_STOP: &str = "Kernel panic - not syncing: sysrq triggered crash";
+/// What our daemon puts into the kernel's log before it does so.
+const REASON: &str = "audit: events were lost: ";
+
+/// A machine that is to stop: what is known of it so far.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    is_announced: bool,
+    has_reason: bool,
+    is_done: bool,
+}
+
+impl Stop {
+    /// Takes a line of the jobs' console into account.
+    pub(super) fn hear_job(&mut self, said: &Line<'_>) {
+        self.is_announced |= *said == Line::Stop;
+    }
+
+    /// Takes a line of the kernel's console into account.
+    pub(super) fn hear_kernel(&mut self, text: &str) {
+        // The consoles are two: what the kernel says may arrive before the announcement.
+        self.has_reason |= text.contains(REASON);
+        self.is_done |= self.has_reason && text.contains(TOLD_TO_STOP);
+    }
+
+    /// Whether it was announced, and came after its reason was told.
+    pub(super) const fn is_as_it_should_be(&self) -> bool {
+        self.is_announced && self.is_done
+    }
+}
+
 /// How a whole run of one kernel ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// All jobs ended, and the guest switched itself off.
     Finished,
+    /// The last job stopped the machine, as it should.
+    Stopped,
     /// The kernel panicked: its line.
     Panic(String),
     /// Nothing was said for so many seconds, in this job.
@@ -128,6 +166,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Finished => write!(f, "finished"),
+            Self::Stopped => write!(f, "stopped through sysrq, as it should"),
             Self::Panic(line) => write!(f, "the kernel panicked: {line}"),
             Self::Stall(seconds, job) => write!(f, "stalled: nothing was said for {seconds} s in {job}"),
             Self::Ended(words) => write!(f, "the machine ended before its jobs: {words}"),
@@ -145,6 +184,7 @@ mod tests {
         assert_eq!(line("@vm start tests/flood"), Line::Start("tests/flood"));
         assert_eq!(line("@vm end tests/flood 101"), Line::End("tests/flood", 101));
         assert_eq!(line("@vm done"), Line::Done);
+        assert_eq!(line("@vm stop"), Line::Stop);
         assert_eq!(line("@vm"), Line::Other);
     }
 
@@ -170,6 +210,26 @@ mod tests {
             Line::Scenario("file", "a/b", Outcome::Differing("PATH 2 of 3".to_owned()))
         );
         assert_eq!(line("scenario file: equal"), Line::Other);
+    }
+
+    #[test]
+    fn a_stop_is_as_it_should_be_when_announced_and_with_its_reason() {
+        let reason = format!("[ 1.1] {REASON}ring-full=1");
+        let panic = format!("[ 1.2] {TOLD_TO_STOP}");
+        let other = "[ 1.2] Kernel panic - not syncing: Attempted to kill init!";
+        for (announced, lines, expected) in [
+            (true, [reason.as_str(), panic.as_str()], true),
+            (false, [&reason, &panic], false),
+            (true, [&panic, &reason], false),
+            (true, [&reason, other], false),
+        ] {
+            let mut stop = Stop::default();
+            for text in lines {
+                stop.hear_kernel(text);
+            }
+            stop.hear_job(&if announced { Line::Stop } else { Line::Other });
+            assert_eq!(stop.is_as_it_should_be(), expected, "{lines:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use ::tests::compliance::newest::Newest;
+use ::tests::package;
 use ::tests::program::{original, run};
 use anyhow::{Context, Result};
 
@@ -16,9 +18,9 @@ const INIT: &str = include_str!("init.sh");
 
 /// This machine's programs that the tests and their actions start. busybox has the rest.
 const PROGRAMS: &[&str] = &[
-    "bash", "cat", "chmod", "chown", "cp", "dd", "id", "ln", "ls", "mkdir", "mknod", "mount", "mv",
-    "prlimit", "rm", "rmdir", "sed", "setpriv", "sh", "sleep", "sort", "stat", "su", "tar", "touch", "true",
-    "truncate", "umount", "unshare",
+    "awk", "bash", "cat", "chmod", "chown", "cmp", "cp", "dd", "env", "grep", "id", "ln", "ls", "mkdir",
+    "mknod", "mktemp", "mount", "mv", "prlimit", "rm", "rmdir", "sed", "setpriv", "sh", "sleep", "sort",
+    "stat", "su", "tar", "timeout", "touch", "tr", "true", "truncate", "umount", "unshare", "xargs",
 ];
 
 /// For whoever looks into a guest: taken along where they are installed.
@@ -63,7 +65,7 @@ impl Guest<'_> {
         tree.bytes("/etc/nsswitch.conf", 0o644, "passwd: files\ngroup: files\nhosts: files\n");
         tree.bytes("/etc/hosts", 0o644, "127.0.0.1 localhost vm\n::1 localhost\n");
         tree.host(Path::new("/etc/libaudit.conf"))?;
-        for program in [original::AUDITCTL, original::AUDITD, original::AUSEARCH, original::AUREPORT] {
+        for program in original::ALL {
             tree.program(Path::new(program)).context("the original (`make deps` installs it)")?;
         }
         for name in PROGRAMS {
@@ -73,11 +75,18 @@ impl Guest<'_> {
             tree.program(&path)?;
         }
         tree.host(Path::new(EXAMPLES))?;
+        // Without it, tests that compare with it say so in the guest too.
+        if let Some(newest) = Newest::or_skip("the newest Debian's audit in the guest") {
+            tree.host(newest.root())?;
+        }
         busybox(&mut tree)?;
         self.ours(&mut tree)?;
         module::install(&kernel.modules, &kernel.version, &mut tree)?;
         tree.bytes("/init", 0o755, INIT);
-        tree.bytes("/vm/jobs", 0o644, self.jobs());
+        // What was fetched lies in the guest where it lies here.
+        let cache = package::cache()?;
+        let jobs = format!("export {}={}\n{}", package::CACHE, quoted(&cache.to_string_lossy()), self.jobs());
+        tree.bytes("/vm/jobs", 0o644, jobs);
         Ok(tree)
     }
 

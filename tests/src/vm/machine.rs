@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::console::{Line, Trouble, Verdict, line};
+use super::console::{Line, Stop, Trouble, Verdict, line};
 
 /// How many lines of the kernel's console are kept for a report.
 const KEPT: usize = 60;
@@ -91,11 +91,14 @@ impl Setup<'_> {
         let mut kernel = VecDeque::new();
         let mut warnings = Vec::new();
         let (mut job, mut done, mut panic) = ("the boot".to_owned(), false, None);
+        let mut stop = Stop::default();
         let verdict = loop {
             let patience = if done || panic.is_some() { POWER_OFF } else { self.stall };
             match receiver.recv_timeout(patience) {
                 Ok(Said::Jobs(text)) => {
-                    match line(&text) {
+                    let said = line(&text);
+                    stop.hear_job(&said);
+                    match said {
                         Line::Start(name) => name.clone_into(&mut job),
                         Line::Done => done = true,
                         _ => {}
@@ -103,6 +106,7 @@ impl Setup<'_> {
                     hear(&text);
                 }
                 Ok(Said::Kernel(text)) => {
+                    stop.hear_kernel(&text);
                     match Trouble::of(&text) {
                         Some(Trouble::Panic) => panic = panic.or_else(|| Some(text.clone())),
                         Some(Trouble::Warning) => warnings.push(text.clone()),
@@ -113,6 +117,7 @@ impl Setup<'_> {
                     }
                     kernel.push_back(text);
                 }
+                Err(_) if stop.is_as_it_should_be() => break Verdict::Stopped,
                 // After a panic or the last job, silence or the end of the machine say nothing new.
                 Err(_) if panic.is_some() || done => {
                     break panic.map_or(Verdict::Finished, Verdict::Panic);

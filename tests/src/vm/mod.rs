@@ -59,13 +59,17 @@ fn run(options: &Options) -> Result<ExitCode> {
         .collect::<Result<Vec<_>>>()?;
     let mut suite = if options.bench { Suite::programs(true) } else { Suite::build(options.release) }?;
     suite.only(&options.only)?;
+    let boots = suite.boots();
     let mut columns = Vec::new();
     let mut worst = 0;
     for (release, kernel) in kernels {
-        let (column, status) =
-            one(options, &suite, release, &kernel).with_context(|| format!("kernel {}", release.name))?;
+        let mut column = Column::new(release.name);
+        for suite in &boots {
+            let status = one(options, suite, release, &kernel, &mut column)
+                .with_context(|| format!("kernel {}", release.name))?;
+            worst = worst.max(status);
+        }
         columns.push(column);
-        worst = worst.max(status);
     }
     if !options.command.is_empty() {
         return Ok(ExitCode::from(worst));
@@ -79,8 +83,14 @@ fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::from(worst))
 }
 
-/// One kernel's run: its column, and the exit status that it deserves.
-fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Kernel) -> Result<(Column, u8)> {
+/// One machine's run: fills its kernel's column, and gives the exit status that it deserves.
+fn one(
+    options: &Options,
+    suite: &Suite,
+    release: &Release,
+    kernel: &kernel::Kernel,
+    column: &mut Column,
+) -> Result<u8> {
     let begin = Instant::now();
     let guest = Guest { suite, filter: options.filter.as_deref(), command: &options.command };
     let scratch = tempfile::NamedTempFile::new().context("a scratch file")?;
@@ -95,7 +105,6 @@ fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Ker
         memory: options.memory,
         stall: options.stall,
     };
-    let mut column = Column::new(release.name);
     let mut section = Section::default();
     let mut job = Instant::now();
     let mut status = 0;
@@ -105,7 +114,7 @@ fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Ker
             return;
         }
         match console::line(text) {
-            Line::Kernel(_) | Line::Done => {}
+            Line::Kernel(_) | Line::Done | Line::Stop => {}
             Line::Start(name) => {
                 job = Instant::now();
                 println!("{}: {name} begins", release.name);
@@ -119,12 +128,15 @@ fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Ker
         }
     })?;
     println!("{}: {} after {:.1} s", release.name, report.verdict, begin.elapsed().as_secs_f32());
+    if report.verdict == Verdict::Stopped {
+        column.stopped();
+    }
     let status = match report.verdict {
         Verdict::Panic(_) => PANICKED,
         Verdict::Stall(..) => STALLED,
         Verdict::Ended(_) => COULD_NOT,
-        Verdict::Finished if options.command.is_empty() => u8::from(column.sums().1 > 0),
-        Verdict::Finished => u8::try_from(status).unwrap_or(u8::MAX),
+        Verdict::Finished | Verdict::Stopped if options.command.is_empty() => u8::from(column.sums().1 > 0),
+        Verdict::Finished | Verdict::Stopped => u8::try_from(status).unwrap_or(u8::MAX),
     };
     if let Some(path) = &options.write {
         let text = section.text().context("the benchmark did not come to its end: nothing is written")?;
@@ -134,11 +146,11 @@ fn one(options: &Options, suite: &Suite, release: &Release, kernel: &kernel::Ker
     for warning in &report.warnings {
         println!("{}: the kernel warns: {warning}", release.name);
     }
-    if report.verdict != Verdict::Finished {
+    if !matches!(report.verdict, Verdict::Finished | Verdict::Stopped) {
         for text in &report.kernel {
             println!("{} kernel| {text}", release.name);
         }
         column.fail(report.verdict.to_string());
     }
-    Ok((column, status))
+    Ok(status)
 }

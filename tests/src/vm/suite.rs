@@ -7,6 +7,8 @@ use anyhow::{Context, Result, ensure};
 
 /// The packages whose integration tests need a kernel.
 const PACKAGES: [&str; 2] = ["tests", "ebpfauditd"];
+/// The test programs that leave a machine in which no other can run.
+const FINAL: [&str; 2] = ["tests/until_reboot", "tests/stop"];
 
 /// One of the executables that cargo made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,19 @@ impl Suite {
         let tests = cargo(&words, release, Some("test"))?;
         ensure!(!tests.is_empty(), "cargo built no tests");
         Ok(Self { programs, tests })
+    }
+
+    /// What goes into one machine each: all that leave it as they found it, and then each that does not.
+    pub(super) fn boots(self) -> Vec<Self> {
+        let (last, first): (Vec<_>, Vec<_>) =
+            self.tests.into_iter().partition(|test| FINAL.contains(&test.name.as_str()));
+        let mut boots = vec![first];
+        boots.extend(last.into_iter().map(|test| vec![test]));
+        // Without any test there is a command to run.
+        if boots.len() > 1 {
+            boots.retain(|tests| !tests.is_empty());
+        }
+        boots.into_iter().map(|tests| Self { programs: self.programs.clone(), tests }).collect()
     }
 
     /// Keeps the test programs with these names (`package/target`, or the target alone).

@@ -59,7 +59,7 @@ impl Column {
     /// Takes a line of the jobs' console into account.
     pub(super) fn hear(&mut self, text: &str) {
         match line(text) {
-            Line::Kernel(_) | Line::Done | Line::Other => {}
+            Line::Kernel(_) | Line::Done | Line::Stop | Line::Other => {}
             Line::Start(name) => {
                 name.clone_into(&mut self.job);
                 self.cells.entry(name.to_owned()).or_default();
@@ -86,6 +86,12 @@ impl Column {
 
     fn cell(&mut self, group: String) -> &mut Cell {
         self.cells.entry(group).or_default()
+    }
+
+    /// The job that was to stop the machine has done so, and could not say so any more.
+    pub(super) fn stopped(&mut self) {
+        let job = self.job.clone();
+        self.cell(job).add("the stop", Outcome::Passed);
     }
 
     /// The whole run failed, whatever its tests said.
