@@ -151,6 +151,8 @@ fn rules_are_managed_and_then_locked_until_the_next_boot() -> Result<()> {
     write(&daemon, "audit.rules", &[&["-D".to_owned()], &["-e".to_owned(), "0".to_owned()]])?;
     kill(Pid::from_raw(daemon.pid()? as i32), Signal::SIGHUP)?;
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        // What is not in the log yet goes with a daemon that is killed.
+        daemon.settle(&format!("before-{signal}"))?;
         daemon.restart(signal)?;
         ensure!(daemon.said().contains("The audit system is in immutable mode"), "{}", daemon.said());
         refuses(&daemon, &locked)?;
