@@ -10,6 +10,7 @@
 #![allow(clippy::cast_precision_loss)] // counts and nanoseconds lie far below 2^53
 
 mod budget;
+mod change;
 mod interrupt;
 mod kernel;
 mod log;

@@ -1,7 +1,7 @@
 //! The rounds: every state once per round, the subjects in turns, so that slow changes of the machine fall on all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -12,7 +12,7 @@ use super::sample::{self, Sample};
 use super::scratch::Scratch;
 use super::size::Sizes;
 use super::subject::{Running, Subject};
-use super::{Progress, log, sustained, worker};
+use super::{Progress, change, log, sustained, worker};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,7 @@ pub(super) struct Results {
 }
 
 impl Results {
-    fn push(&mut self, quantity: Quantity, rules: RuleSet, subject: Subject, value: f64) {
+    pub(super) fn push(&mut self, quantity: Quantity, rules: RuleSet, subject: Subject, value: f64) {
         self.samples.entry((quantity, rules, subject)).or_default().push(value);
     }
 
@@ -165,9 +165,9 @@ pub(super) fn measure(options: &Options, scratch: &Scratch, progress: &Progress)
         }
     }
     let takes_part = |rules, subject| subject != Subject::Ours || !not_served.contains(&rules);
-    start_and_reload(&mut results, &subjects, takes_part, options, scratch, progress)?;
+    change::start_and_reload(&mut results, &subjects, takes_part, options, scratch, progress)?;
     if options.wants(Part::Change) {
-        change(&mut results, &subjects, options, scratch, progress)?;
+        change::by_auditctl(&mut results, &subjects, options, scratch, progress)?;
     }
     let states = states(options);
     for round in 1..=options.rounds {
@@ -238,87 +238,6 @@ fn check_execs(results: &mut Results, subject: Subject, running: Running, scratc
         results.notes.push(format!(
             "{subject:?}: {execs} executions in the execl loop, {written} in the log, lost {lost} by its own count"
         ));
-    }
-    Ok(())
-}
-
-/// Start-up, and reload of many rules.
-fn start_and_reload(
-    results: &mut Results,
-    subjects: &[Subject],
-    takes_part: impl Fn(RuleSet, Subject) -> bool,
-    options: &Options,
-    scratch: &Scratch,
-    progress: &Progress,
-) -> Result<()> {
-    let rounds = if options.quick { 1 } else { options.rounds.min(3) };
-    let sets = [
-        (RuleSet::Unrelated(300), Part::Start),
-        (RuleSet::Unrelated(1000), Part::Start),
-        (RuleSet::Stig, Part::Stig),
-    ];
-    for round in 1..=rounds {
-        for (rules, part) in sets.into_iter().filter(|(_, part)| options.wants(*part)) {
-            for subject in subjects.iter().copied().filter(|subject| *subject != Subject::Nothing) {
-                // The original takes many seconds for a reload.
-                let long = subject == Subject::Original && options.limit.is_some() && round > 1;
-                if long || !takes_part(rules, subject) {
-                    continue;
-                }
-                progress.say(&format!("start and reload {round}/{rounds}: {subject:?}, {}", rules.name()));
-                let running = Running::start(subject, rules, options.ours.as_ref(), scratch)?;
-                let millis = |time: Duration| time.as_secs_f64() * 1e3;
-                results.push(Quantity::Start, rules, subject, millis(running.start_time));
-                if part == Part::Start {
-                    results.push(Quantity::Reload, rules, subject, millis(running.load(scratch)?));
-                }
-                running.stop()?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The largest set that the original is asked to load: its kernel takes some 10 ms to unload one rule.
-const MOST_OF_THE_ORIGINAL: u16 = 1000;
-
-/// Rules that are loaded, listed, added and deleted by `auditctl`.
-fn change(
-    results: &mut Results,
-    subjects: &[Subject],
-    options: &Options,
-    scratch: &Scratch,
-    progress: &Progress,
-) -> Result<()> {
-    let rounds = if options.quick { 1 } else { options.rounds.min(3) };
-    let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    for round in 1..=rounds {
-        for subject in subjects.iter().copied().filter(|subject| *subject != Subject::Nothing) {
-            let say = |rules: RuleSet| {
-                progress.say(&format!("changes {round}/{rounds}: {subject:?}, {}", rules.name()));
-            };
-            let few = RuleSet::Unrelated(30);
-            say(few);
-            let running = Running::start(subject, few, options.ours.as_ref(), scratch)?;
-            for _ in 0..10 {
-                let (add, delete) = running.add_and_delete()?;
-                results.push(Quantity::Add, few, subject, millis(add));
-                results.push(Quantity::Delete, few, subject, millis(delete));
-            }
-            running.stop()?;
-            for count in [1000, 10_000] {
-                if subject == Subject::Original && count > MOST_OF_THE_ORIGINAL {
-                    continue;
-                }
-                let many = RuleSet::Unrelated(count);
-                say(many);
-                let running = Running::start(subject, RuleSet::Unrelated(0), options.ours.as_ref(), scratch)?;
-                scratch.set_rules(&many.file(&scratch.watched())?)?;
-                results.push(Quantity::Load, many, subject, millis(running.load(scratch)?));
-                results.push(Quantity::List, many, subject, millis(running.list(count.into())?));
-                running.stop()?;
-            }
-        }
     }
     Ok(())
 }
