@@ -119,24 +119,25 @@ fn record_group(
 /// Each case's rules must be on the engine that its table names, or the comparison would compare the kernel with itself.
 fn planned(daemon: &Daemon<'_>, cases: &Cases, trampolines: bool) -> Result<Vec<Mismatch>> {
     let plan = daemon.plan()?;
-    // Two lines for a rule: the rule after its number, its engine.
-    let engines: Vec<(&str, &str)> = plan
-        .lines()
-        .zip(plan.lines().skip(1))
-        .filter_map(|(rule, engine)| {
-            Some((rule, engine.trim_start().strip_prefix("engine: ")?.split(';').next()?))
+    // Three lines for a rule: the rule after its number, its engine, the reason.
+    let lines: Vec<&str> = plan.lines().collect();
+    let engines: Vec<(&str, &str, &str)> = lines
+        .windows(3)
+        .filter_map(|three| {
+            let engine = three[1].trim_start().strip_prefix("engine: ")?.split(';').next()?;
+            Some((three[0], engine, three[2].trim_start()))
         })
         .collect();
     let masked = !trampolines && has_trampolines()?;
     let mut wrong = Vec::new();
     for (_, case) in cases {
         let key = format!(" -F key={}", case.name);
-        let mut found = engines.iter().filter(|(rule, _)| rule.ends_with(&key)).peekable();
+        let mut found = engines.iter().filter(|(rule, ..)| rule.ends_with(&key)).peekable();
         ensure!(found.peek().is_some(), "{}: not in the plan", case.name);
         // What tracepoints can serve depends on the kernel.
         let due = if masked { &["tracepoint", "kernel audit"] } else { case.engines(trampolines) };
-        for (rule, engine) in found.filter(|(_, engine)| !due.contains(engine)) {
-            wrong.push(trouble(case, "plan", &due.join(" or "), &format!("{engine}: {rule}")));
+        for (rule, engine, why) in found.filter(|(_, engine, _)| !due.contains(engine)) {
+            wrong.push(trouble(case, "plan", &due.join(" or "), &format!("{engine}, {why}: {rule}")));
         }
     }
     Ok(wrong)

@@ -65,8 +65,18 @@ fn run(options: &Options) -> Result<ExitCode> {
     for (release, kernel) in kernels {
         let mut column = Column::new(release.name);
         for suite in &boots {
-            let status = one(options, suite, release, &kernel, &mut column)
-                .with_context(|| format!("kernel {}", release.name))?;
+            let run = || {
+                let mut filled = column.clone();
+                let (status, verdict) = one(options, suite, release, &kernel, &mut filled)
+                    .with_context(|| format!("kernel {}", release.name))?;
+                anyhow::Ok((filled, status, verdict))
+            };
+            let (mut filled, mut status, verdict) = run()?;
+            if options.accelerator == "tcg" && is_of_the_emulator(&verdict) {
+                println!("{}: that is the emulator's fault: once more", release.name);
+                (filled, status, _) = run()?;
+            }
+            column = filled;
             worst = worst.max(status);
         }
         columns.push(column);
@@ -83,14 +93,20 @@ fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::from(worst))
 }
 
-/// One machine's run: fills its kernel's column, and gives the exit status that it deserves.
+/// Whether the kernel panicked for a breakpoint of its own: it puts one where it changes its code (`text_poke_bp`), and QEMU, which emulates
+/// with a thread for each processor, seldom executes it after it has been taken out again.
+fn is_of_the_emulator(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Panic(words) if words.contains("Oops: int3"))
+}
+
+/// One machine's run: fills its kernel's column, and gives the exit status that it deserves and how the machine ended.
 fn one(
     options: &Options,
     suite: &Suite,
     release: &Release,
     kernel: &kernel::Kernel,
     column: &mut Column,
-) -> Result<u8> {
+) -> Result<(u8, Verdict)> {
     let begin = Instant::now();
     let guest = Guest { suite, filter: options.filter.as_deref(), command: &options.command };
     let scratch = tempfile::NamedTempFile::new().context("a scratch file")?;
@@ -152,5 +168,5 @@ fn one(
         }
         column.fail(report.verdict.to_string());
     }
-    Ok(status)
+    Ok((status, report.verdict))
 }

@@ -42,7 +42,7 @@ impl Cell {
 }
 
 /// One kernel's column, filled from what the guest says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Column {
     kernel: String,
     cells: BTreeMap<String, Cell>,
