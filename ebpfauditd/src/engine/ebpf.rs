@@ -305,7 +305,8 @@ impl Engine {
             }
         }
         let mut places = hooks.iter().flat_map(|hook| self.ways.get(hook).copied().into_iter().flatten());
-        let loaded = places.all(|place| program::descriptor(&self.ebpf, place).is_some());
+        // Old kernels want a program that was attached before to be loaded again.
+        let loaded = !self.legacy && places.all(|place| program::descriptor(&self.ebpf, place).is_some());
         let ready = if loaded { Ok(()) } else { self.need_btf() };
         let ready = ready.and_then(|()| self.load_judges(stubs.iter()));
         if let Err(error) = ready {

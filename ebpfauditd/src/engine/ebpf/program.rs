@@ -1,6 +1,7 @@
 //! The object and its programs: which the kernel takes, and how each is loaded and attached.
 
 use std::collections::HashMap;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -139,6 +140,16 @@ fn load_at(program: &mut Program, btf: &Btf, place: &Place) -> Result<(), Engine
     loaded.map_err(failed(place))
 }
 
+/// Lets go of a loaded program.
+fn unload(program: &mut Program, place: &Place) -> Result<(), EngineError> {
+    let unloaded = match place.kind {
+        HookKind::BtfTracepoint => <&mut BtfTracePoint>::try_from(program).and_then(BtfTracePoint::unload),
+        HookKind::Fentry => <&mut FEntry>::try_from(program).and_then(FEntry::unload),
+        HookKind::Fexit => <&mut FExit>::try_from(program).and_then(FExit::unload),
+    };
+    unloaded.map_err(failed(place))
+}
+
 /// Loads the program of a place; nothing if it is loaded.
 pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
     load_at(program(ebpf, place)?, btf, place)
@@ -164,14 +175,27 @@ impl Wanted<'_> {
                 load_at(program, btf, place)?;
             }
         }
-        let link = |place: &Place| {
-            let program = self.programs.get(place.program).ok_or_else(|| no_program(place))?;
-            let program = program.fd().map_err(failed(place))?.as_fd();
-            stub::attach(program)
-                .map(|link| Link::new(link, store))
-                .map_err(|error| failed(place)(ProgramError::IOError(error)))
+        way.iter().map(|place| Ok(Link::new(self.link(place, btf)?, store))).collect()
+    }
+
+    /// Attaches a program that is loaded. One that was attached before must be loaded anew before 5.13, which says that by `ENOENT`
+    /// (`bpf_tracing_prog_attach`).
+    fn link(&mut self, place: &Place, btf: Option<&Btf>) -> Result<OwnedFd, EngineError> {
+        let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
+        let attach = |program: &Program| -> Result<io::Result<OwnedFd>, EngineError> {
+            let fd = program.fd().map_err(failed(place))?;
+            Ok(stub::attach(fd.as_fd()))
         };
-        way.iter().map(link).collect()
+        let mut attached = attach(program)?;
+        if let Err(error) = &attached
+            && error.kind() == io::ErrorKind::NotFound
+            && let Some(btf) = btf
+        {
+            unload(program, place)?;
+            load_at(program, btf, place)?;
+            attached = attach(program)?;
+        }
+        attached.map_err(|error| failed(place)(ProgramError::IOError(error)))
     }
 
     /// The first way that can be had: some functions can be named by a program and yet not be hooked (before 6.6 those of more
@@ -199,7 +223,7 @@ impl Wanted<'_> {
 /// What became of a hook: where it hangs, and by what.
 pub(super) type Hung = Result<(&'static [Place], Vec<Link>), EngineError>;
 
-/// Loads the programs of hooks, unless all are loaded (then there is no need of `btf`), and attaches them. On all CPUs: one verifies
+/// Loads the programs of hooks, unless all are loaded and can be attached again (then there is no need of `btf`), and attaches them. On all CPUs: one verifies
 /// while another attaches.
 pub(super) fn hang(
     ebpf: &mut Ebpf,
