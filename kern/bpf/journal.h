@@ -468,6 +468,24 @@ __noinline int journal__caller_name(u64 name)
 	slot->name = name;
 	slot->op = EA_LOOKUP_GETNAME;
 	journal__text(journal, slot, (const void *)name, 1);
+	if (!slot->text_len)
+		slot->flags |= EA_SLOT_UNREAD;
+	return 0;
+}
+
+/* The same name once more, when its getname has brought it into memory: that comes first. */
+__noinline int journal__read_again(void)
+{
+	struct ea_journal *journal = journal__present();
+	struct ea_slot *slot;
+
+	if (!journal || !journal->count)
+		return 0;
+	slot = journal__slot_at(journal, 0);
+	if (!(slot->flags & EA_SLOT_UNREAD))
+		return 0;
+	slot->flags &= ~EA_SLOT_UNREAD;
+	journal__text(journal, slot, (const void *)slot->name, 1);
 	return 0;
 }
 #endif

@@ -29,6 +29,9 @@ static __always_inline int lookup__parent(u64 name, u64 path, s32 result)
 {
 	u64 dentry = 0;
 
+#ifdef EA_LEGACY
+	journal__read_again();
+#endif
 	if (result)
 		return journal__name(name);
 	READ(dentry, (struct path *)path, dentry);

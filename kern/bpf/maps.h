@@ -334,6 +334,8 @@ struct ea_slot {
 #define EA_SLOT_UNBOUND(i) (0x1000 << (i))
 /* to journal__inode: not to be left out where only hits are asked for, for more follows */
 #define EA_SLOT_KEEP 0x400
+/* the caller's text, which was not in memory when it was looked at */
+#define EA_SLOT_UNREAD 0x800
 
 struct ea_journal {
 	u64 args[4]; /* whose journal it is: the syscall's registers and number */

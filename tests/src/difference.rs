@@ -24,6 +24,8 @@ pub enum On {
     Tracepoints,
     /// Some of those, which need not be the one that runs.
     SomeTracepoints,
+    /// Those with BPF trampolines, when these are slow to attach.
+    SomeTrampolines,
 }
 
 impl On {
@@ -31,14 +33,14 @@ impl On {
     pub fn includes(self, trampolines: bool) -> bool {
         match self {
             Self::Every => true,
-            Self::Trampolines => trampolines,
+            Self::Trampolines | Self::SomeTrampolines => trampolines,
             Self::Tracepoints | Self::SomeTracepoints => !trampolines,
         }
     }
 
     /// Whether it must show on such a kernel.
     pub fn demands(self, trampolines: bool) -> bool {
-        self != Self::SomeTracepoints && self.includes(trampolines)
+        !matches!(self, Self::SomeTracepoints | Self::SomeTrampolines) && self.includes(trampolines)
     }
 }
 
@@ -47,6 +49,10 @@ const FOUND: &[&str] = &["inode", "dev", "mode", "ouid", "ogid", "rdev", "namety
 
 fn is_field(mismatch: &Mismatch, record: &str, fields: &[&str]) -> bool {
     mismatch.record == record && fields.contains(&mismatch.field.as_str())
+}
+
+fn is_seccomps(mismatch: &Mismatch) -> bool {
+    mismatch.case == "seccomp-refused" && mismatch.record.is_empty() && mismatch.theirs.is_none()
 }
 
 /// All of them. One that explains nothing in the comparison has to go.
@@ -91,13 +97,8 @@ pub const DIFFERENCES: &[Difference] = &[
         },
         on: On::Tracepoints,
     },
-    Difference {
-        id: "seccomp-refused-is-recorded",
-        explains: |mismatch| {
-            mismatch.case == "seccomp-refused" && mismatch.record.is_empty() && mismatch.theirs.is_none()
-        },
-        on: On::Tracepoints,
-    },
+    Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::Tracepoints },
+    Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::SomeTrampolines },
     Difference {
         id: "short-address",
         explains: |mismatch| mismatch.case == "getsockname-short" && mismatch.record == "SOCKADDR",
