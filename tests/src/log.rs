@@ -3,6 +3,23 @@
 
 use anyhow::{Context, Result, bail};
 
+/// The bodies of the records of control (`CONFIG_CHANGE`, `FEATURE_CHANGE`) in a log, in order, without what was added to them and
+/// without process numbers.
+pub fn changes(log: &str) -> Vec<String> {
+    let is_change = |line: &&str| {
+        ["type=CONFIG_CHANGE ", "type=FEATURE_CHANGE "].iter().any(|kind| line.starts_with(kind))
+    };
+    log.lines()
+        .filter(is_change)
+        .filter_map(|line| line.split_once("): "))
+        .map(|(_, body)| {
+            let body = body.split('\u{1d}').next().unwrap_or_default();
+            let kept = body.split(' ').map(|field| if field.starts_with("pid=") { "pid=N" } else { field });
+            kept.collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
 /// One field: `name=value` as it stands, quotes and all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {

@@ -205,8 +205,10 @@ fn without_a_directory_there_is_nothing_to_do() -> Result<()> {
     Ok(())
 }
 
-/// What cannot be taken back before the next boot must not reach the kernel of whoever runs the tests.
-const FINAL: [&str; 2] = ["11-loginuid.rules", "99-finalize.rules"];
+/// What cannot be taken back before the next boot must not reach the kernel of whoever runs the tests: `until_reboot` loads it.
+const FINAL: &str = "11-loginuid.rules";
+/// How its lines begin.
+const FINAL_LINES: [&str; 2] = ["-e 2", "--loginuid-immutable"];
 
 /// The sample rules of a package, all of them together, in the order of their numbers.
 fn samples(directory: &Path, etc: &Etc) -> Result<usize> {
@@ -215,7 +217,10 @@ fn samples(directory: &Path, etc: &Etc) -> Result<usize> {
         let path = entry?.path();
         let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
         let is_rules = path.extension().is_some_and(|extension| extension == "rules");
-        if is_rules && !FINAL.contains(&name.as_str()) {
+        if is_rules && name != FINAL {
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let is_final = |line: &str| FINAL_LINES.iter().any(|start| line.trim_start().starts_with(start));
+            ensure!(!text.lines().any(is_final), "{name} cannot be taken back");
             fs::copy(&path, etc.path().join("rules.d").join(name))?;
             count += 1;
         }

@@ -45,19 +45,6 @@ fn listed(daemon: &Daemon<'_>) -> Result<Vec<String>> {
     Ok(text.lines().filter(|line| line.starts_with('-')).map(str::to_owned).collect())
 }
 
-/// The bodies of the `CONFIG_CHANGE` records in a log.
-fn changes(log: &str) -> Vec<String> {
-    let bodies = log.lines().filter(|line| line.starts_with("type=CONFIG_CHANGE "));
-    bodies.filter_map(|line| line.split_once("): ")).map(|(_, text)| body(text)).collect()
-}
-
-/// A body without its enriched part and without process numbers.
-fn body(text: &str) -> String {
-    let text = text.split('\u{1d}').next().unwrap_or_default();
-    let kept = text.split(' ').map(|field| if field.starts_with("pid=") { "pid=N" } else { field });
-    kept.collect::<Vec<_>>().join(" ")
-}
-
 fn await_key(daemon: &Daemon<'_>, key: &str, count: usize) -> Result<()> {
     let end = Instant::now() + LIMIT;
     loop {
@@ -162,7 +149,7 @@ fn rules_are_managed_and_then_locked_until_the_next_boot() -> Result<()> {
 
     daemon.end()?;
     refuses_without_a_daemon(&daemon)?;
-    let changes = changes(&daemon.log()?);
+    let changes = log::changes(&daemon.log()?);
     let session = |name: &str| std::fs::read_to_string(format!("/proc/self/{name}"));
     // Where a security module gives contexts, ours too is in the records, without its mode.
     let context = session("attr/current").unwrap_or_default();
@@ -209,7 +196,7 @@ fn nothing_is_recorded_while_auditing_is_off() -> Result<()> {
     ensure!(!text.contains("not-recorded"), "a message was recorded while auditing was off");
     let log = log::parse(&text)?;
     ensure!(log.iter().filter(|event| event.has_key("one")).count() == 3, "{text}");
-    let changes = changes(&text);
+    let changes = log::changes(&text);
     let off = changes.iter().filter(|change| change.contains("audit_enabled=0 old=1")).count();
     let on = changes.iter().filter(|change| change.contains("audit_enabled=1 old=0")).count();
     // The kernel tells of a change if auditing was on before it.
@@ -254,10 +241,10 @@ fn records_of_requests(side: Side, audit: &Audit) -> Result<Vec<String>> {
     }
     daemon.auditctl(&["-e", "1"])?;
     daemon.settle("requests-end")?;
-    let log = daemon.stop()?;
-    let begin = log.find("requests-begin").context("no begin")?;
-    let end = log.find("requests-end").context("no end")?;
-    Ok(changes(&log[begin..end]))
+    let text = daemon.stop()?;
+    let begin = text.find("requests-begin").context("no begin")?;
+    let end = text.find("requests-end").context("no end")?;
+    Ok(log::changes(&text[begin..end]))
 }
 
 #[test]

@@ -14,10 +14,13 @@ use tests::compliance::stand::{Programs, Stand};
 use tests::compliance::table::{Original, Series, State, parse};
 use tests::compliance::verdict::{Pair, judge};
 use tests::kernel::{Audit, ends_with_its_tests};
+use tests::log;
 use tests::program::run;
 
 const TABLE: &str = include_str!("../src/compliance/tables/locked.table");
 const LIMIT: Duration = Duration::from_secs(20);
+/// What the log says when the kernel is told so for the first time.
+const FEATURE: &str = " feature=loginuid_immutable old=0 new=1 old_lock=0 new_lock=1 res=1";
 
 /// When the commands are given that are refused.
 const STAGES: [(&str, State); 3] = [
@@ -29,6 +32,10 @@ const STAGES: [(&str, State); 3] = [
 /// What each of the programs saw on the way to the lock, and then in each of the stages.
 struct Seen {
     to_the_lock: Vec<Observation>,
+    /// What the log says of the way.
+    log: String,
+    /// The records of what was refused to the first of the programs.
+    refused: Vec<String>,
     locked: [Vec<Vec<Observation>>; STAGES.len()],
 }
 
@@ -43,6 +50,9 @@ fn lock(
     let mut stand = Stand::new(begin, State::Daemon, audit);
     stand.start()?;
     let to_the_lock = stand.play_on(first, scratch)?;
+    stand.daemon()?.settle("all-is-locked")?;
+    let log = stand.daemon()?.log()?;
+    let mut refused = Vec::new();
     let mut locked: [Vec<Vec<Observation>>; STAGES.len()] = Default::default();
     for (number, seen) in locked.iter_mut().enumerate() {
         match number {
@@ -53,9 +63,13 @@ fn lock(
         for &programs in programs {
             stand.hand_to(programs);
             seen.push(stand.play_on(then, scratch)?);
+            if refused.is_empty() {
+                stand.daemon()?.settle("all-was-refused")?;
+                refused = log::changes(&stand.daemon()?.log()?[log.len()..]);
+            }
         }
     }
-    Ok(Seen { to_the_lock, locked })
+    Ok(Seen { to_the_lock, log, refused, locked })
 }
 
 /// Whether a process may give itself another login id when it has one.
@@ -78,6 +92,9 @@ fn what_is_locked_stays_locked_and_is_refused_in_the_words_of_the_originals() ->
     ensure!(login_can_change()?, "a login id could not be changed before");
     let ours = lock(&[Programs::Ours], &audit, parts, scratch.path())?;
     ensure!(!login_can_change()?, "a login id can be changed in spite of --loginuid-immutable");
+    let features: Vec<&str> =
+        ours.log.lines().filter(|line| line.starts_with("type=FEATURE_CHANGE ")).collect();
+    ensure!(features.len() == 1 && features[0].contains(FEATURE), "{features:?}");
     let newest = Newest::or_skip("the newest Debian's auditctl");
     let mut originals: Vec<_> = newest.iter().map(|newest| (Original::New, Programs::New(newest))).collect();
     originals.push((Original::Old, Programs::Old));
@@ -100,6 +117,12 @@ fn what_is_locked_stays_locked_and_is_refused_in_the_words_of_the_originals() ->
             }
         }
     }
+    ensure!(
+        theirs.refused == ours.refused,
+        "the records of refusals: theirs {:#?}\nours {:#?}\n{text}",
+        theirs.refused,
+        ours.refused
+    );
     ensure!(text.is_empty(), "{text}");
     println!("{count} answers compared; differences on purpose: {used:?}");
     Ok(())

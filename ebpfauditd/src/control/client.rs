@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use compat::control::Reply;
 use compat::control::frame::{HEADER_SIZE, Header, Role};
+use log::Level;
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -70,13 +73,22 @@ pub(super) async fn serve(
         None => (!credential::of_owner(&peer)).then_some(Errno::EPERM),
     };
     if let Some(errno) = refused {
-        log::warn!("user {} (pid {}) may not use the control socket: {errno}", peer.uid, peer.pid);
+        // Anybody can connect, and shall not fill the system's log.
+        let level = if is_first_of_its_second() { Level::Warn } else { Level::Debug };
+        log::log!(level, "user {} (pid {}) may not use the control socket: {errno}", peer.uid, peer.pid);
         let _gone = timeout(limits.time, stream.write_all(&refusal(errno))).await;
         return;
     }
     if let Err(error) = converse(&mut stream, peer, requests, limits).await {
         log::warn!("control client (pid {}): {error}", peer.pid);
     }
+}
+
+/// Whether nobody else was turned away in this second.
+fn is_first_of_its_second() -> bool {
+    static LAST: AtomicI64 = AtomicI64::new(-1);
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| now.tv_sec());
+    LAST.swap(now, Ordering::Relaxed) != now
 }
 
 /// Why a conversation ended before the client wanted it.

@@ -129,6 +129,23 @@ mod tests {
     const MESSAGE: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///w/tests#0.1.0","manifest_path":"/w/tests/Cargo.toml","target":{"kind":["test"],"crate_types":["bin"],"name":"comparison","src_path":"/w/tests/tests/comparison.rs","edition":"2024"},"profile":{"test":true},"features":[],"filenames":["/w/target/debug/deps/comparison-1f"],"executable":"/w/target/debug/deps/comparison-1f","fresh":true}"#;
 
     #[test]
+    fn what_leaves_a_machine_changed_gets_one_of_its_own() {
+        let names = |boot: &Suite| boot.tests.iter().map(|test| test.name.clone()).collect::<Vec<_>>();
+        let suite = |names: &[&str]| Suite {
+            programs: Vec::new(),
+            tests: names
+                .iter()
+                .map(|name| Executable { name: (*name).to_owned(), path: PathBuf::new() })
+                .collect(),
+        };
+        let boots = suite(&["tests/life", "tests/stop", "tests/until_reboot"]).boots();
+        let expected = [["tests/life"], ["tests/stop"], ["tests/until_reboot"]];
+        assert_eq!(boots.iter().map(names).collect::<Vec<_>>(), expected);
+        assert_eq!(suite(&["tests/stop"]).boots().len(), 1);
+        assert_eq!(suite(&[]).boots().len(), 1);
+    }
+
+    #[test]
     fn a_message_of_cargo() {
         let expected = Executable {
             name: "tests/comparison".to_owned(),
