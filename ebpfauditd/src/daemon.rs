@@ -30,6 +30,7 @@ use crate::pidfile::PidFile;
 use crate::plan::{Offer, plan};
 use crate::privilege;
 use crate::recorder::{self, Command, Input};
+use crate::requester::Requester;
 use crate::rules_file::{self, Rules, RulesError};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings as Values};
 use crate::service::Service;
@@ -242,7 +243,7 @@ fn start(options: Options, settings: Settings, rules: First) -> Result<Service, 
     let release = nix::sys::utsname::uname()
         .map(|name| name.release().to_string_lossy().into_owned())
         .unwrap_or_default();
-    let start = own_record::daemon_start(format_word(&settings), &release, Subject::ourselves());
+    let start = own_record::daemon_start(format_word(&settings), &release, &Requester::starting());
     recorder.send(Command::Write(start)).map_err(|error| failed(&error))?;
     let startup = options.startup;
     let lock = LockFile::in_directory(&options.run_dir);

@@ -22,40 +22,39 @@ fn event(kind: MessageType, body: impl AsRef<[u8]>) -> Event {
 }
 
 /// `DAEMON_START`. `format` is the word for the log format, `raw` or `enriched`; `release` is `uname -r`.
-pub fn daemon_start(format: &str, release: &str, us: Subject) -> Event {
+pub fn daemon_start(format: &str, release: &str, us: &Requester) -> Event {
     let release = release.get(..RELEASE_LIMIT).unwrap_or(release);
-    event(
+    let version = env!("CARGO_PKG_VERSION");
+    by_ourselves(
         MessageType::DAEMON_START,
-        format!(
-            "op=start ver={} format={format} kernel={release} auid={} pid={} uid={} ses={} res=success",
-            env!("CARGO_PKG_VERSION"),
-            us.auid,
-            us.pid,
-            us.uid,
-            us.ses
-        ),
+        &format!("op=start ver={version} format={format} kernel={release}"),
+        us,
+        "success",
     )
 }
 
 /// `DAEMON_END`, with the sender of the signal that ended us.
-pub fn daemon_end(sender: Subject) -> Event {
+pub fn daemon_end(sender: &Requester) -> Event {
     event(MessageType::DAEMON_END, by_sender("op=terminate", sender, "success"))
 }
 
 /// `DAEMON_ROTATE`, the first record of the new log.
-pub fn daemon_rotate(sender: Subject) -> Event {
+pub fn daemon_rotate(sender: &Requester) -> Event {
     event(MessageType::DAEMON_ROTATE, by_sender("op=rotate-logs", sender, "success"))
 }
 
 /// `DAEMON_RESUME`.
-pub fn daemon_resume(sender: Subject) -> Event {
+pub fn daemon_resume(sender: &Requester) -> Event {
     event(MessageType::DAEMON_RESUME, by_sender("op=resume-logging", sender, "success"))
 }
 
 /// `DAEMON_CONFIG` after SIGHUP; the two outcomes have different fields in auditd, so here too.
-pub fn daemon_config(sender: Subject, changed: bool) -> Event {
+pub fn daemon_config(sender: &Requester, changed: bool) -> Event {
     let body = if changed {
-        format!("op=reconfigure state=changed auid={} pid={} subj=? res=success", sender.auid, sender.pid)
+        let Subject { auid, pid, .. } = sender.ids;
+        let context = sender.context.as_deref().unwrap_or(b"?");
+        let op = format!("op=reconfigure state=changed auid={auid} pid={pid} subj=");
+        [op.as_bytes(), context, b" res=success"].concat()
     } else {
         by_sender("op=reconfigure state=no-change", sender, "failed")
     };
@@ -63,11 +62,8 @@ pub fn daemon_config(sender: Subject, changed: bool) -> Event {
 }
 
 /// `DAEMON_ABORT`: `op` names what could not be done at start.
-pub fn daemon_abort(op: &str, us: Subject) -> Event {
-    event(
-        MessageType::DAEMON_ABORT,
-        format!("op={op} auid={} pid={} uid={} ses={} res=failed", us.auid, us.pid, us.uid, us.ses),
-    )
+pub fn daemon_abort(op: &str, us: &Requester) -> Event {
+    by_ourselves(MessageType::DAEMON_ABORT, &format!("op={op}"), us, "failed")
 }
 
 /// `DAEMON_ERR` that says what was lost; `news` is from [`crate::stats::LossNotice::news`]. auditd has no such record.
@@ -81,8 +77,21 @@ pub fn lost(news: &str, us: Subject) -> Event {
     )
 }
 
-fn by_sender(op: &str, sender: Subject, result: &str) -> String {
-    format!("{op} auid={} uid={} ses={} pid={} res={result}", sender.auid, sender.uid, sender.ses, sender.pid)
+fn by_ourselves(kind: MessageType, op: &str, us: &Requester, result: &str) -> Event {
+    let Subject { auid, pid, uid, ses } = us.ids;
+    let mut body = format!("{op} auid={auid} pid={pid} uid={uid} ses={ses}").into_bytes();
+    us.write_context(&mut body);
+    // Writing to a Vec cannot fail.
+    let _ = write!(body, " res={result}");
+    event(kind, body)
+}
+
+fn by_sender(op: &str, sender: &Requester, result: &str) -> Vec<u8> {
+    let Subject { auid, pid, uid, ses } = sender.ids;
+    let mut body = format!("{op} auid={auid} uid={uid} ses={ses} pid={pid}").into_bytes();
+    sender.write_context(&mut body);
+    let _ = write!(body, " res={result}");
+    body
 }
 
 /// `CONFIG_CHANGE` for a change that was made (`audit_log_config_change`, `audit_log_rule_change`).
@@ -225,18 +234,31 @@ mod tests {
 
     #[test]
     fn bodies_are_auditds() {
-        let start = text(&daemon_start("enriched", "6.18.44", WHO));
+        let start = text(&daemon_start("enriched", "6.18.44", &asker()));
         let expected = format!(
             "op=start ver={} format=enriched kernel=6.18.44 auid=1000 pid=7 uid=0 ses=3 res=success",
             env!("CARGO_PKG_VERSION")
         );
         assert_eq!(start, (1200, expected));
-        let end = text(&daemon_end(WHO));
+        let end = text(&daemon_end(&asker()));
         assert_eq!(end, (1201, "op=terminate auid=1000 uid=0 ses=3 pid=7 res=success".into()));
-        let changed = text(&daemon_config(WHO, true)).1;
+        let changed = text(&daemon_config(&asker(), true)).1;
         assert_eq!(changed, "op=reconfigure state=changed auid=1000 pid=7 subj=? res=success");
-        let bad = text(&daemon_config(WHO, false)).1;
+        let bad = text(&daemon_config(&asker(), false)).1;
         assert_eq!(bad, "op=reconfigure state=no-change auid=1000 uid=0 ses=3 pid=7 res=failed");
+        let labelled = Requester { context: Some(b"a:b:c".to_vec()), ..asker() };
+        assert_eq!(
+            text(&daemon_abort("set-pid", &labelled)).1,
+            "op=set-pid auid=1000 pid=7 uid=0 ses=3 subj=a:b:c res=failed"
+        );
+        assert_eq!(
+            text(&daemon_rotate(&labelled)).1,
+            "op=rotate-logs auid=1000 uid=0 ses=3 pid=7 subj=a:b:c res=success"
+        );
+        assert_eq!(
+            text(&daemon_config(&labelled, true)).1,
+            "op=reconfigure state=changed auid=1000 pid=7 subj=a:b:c res=success"
+        );
     }
 
     #[test]

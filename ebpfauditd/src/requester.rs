@@ -24,13 +24,28 @@ pub struct Requester {
 impl Requester {
     /// A process, with the context that it has now.
     pub fn new(ids: Subject) -> Self {
-        let context = fs::read(format!("/proc/{}/attr/current", ids.pid)).ok();
+        let context = attribute(ids.pid);
         Self { ids, context: context.and_then(|text| context_in_records(&text, shows_mode())) }
     }
 
     /// This process.
     pub fn ourselves() -> Self {
         Self::new(Subject::ourselves())
+    }
+
+    /// This process, with its context as auditd writes it when it starts.
+    pub fn starting() -> Self {
+        Self {
+            context: attribute(std::process::id()).and_then(|text| context_as_read(&text)),
+            ..Self::ourselves()
+        }
+    }
+
+    /// Who has sent a signal: `?` for the context of one that is gone, where there are contexts.
+    pub fn sender(ids: Subject) -> Self {
+        let unknown = || Self::ourselves().context.map(|_| b"?".to_vec());
+        let found = Self::new(ids);
+        Self { context: found.context.or_else(unknown), ..found }
     }
 
     /// Appends `auid= ses=` (`audit_log_session_info`) and, if there is one, the context.
@@ -76,12 +91,24 @@ impl Requester {
         self.write_context(body);
     }
 
-    fn write_context(&self, body: &mut Vec<u8>) {
+    /// Appends the context, if there is one.
+    pub fn write_context(&self, body: &mut Vec<u8>) {
         if let Some(context) = &self.context {
             body.extend_from_slice(b" subj=");
             body.extend_from_slice(context);
         }
     }
+}
+
+/// The text in which `/proc` gives a process's context; none without a security module that has them.
+fn attribute(pid: u32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/attr/current")).ok()
+}
+
+/// What auditd makes of that text for the records of its start: the end of the line becomes a space.
+fn context_as_read(text: &[u8]) -> Option<Vec<u8>> {
+    let end = text.iter().rposition(|&byte| byte != 0)? + 1;
+    Some(text[..end].iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }).collect())
 }
 
 /// What records have of the text of `/proc/PID/attr/current`: it ends with a newline or NUL, and `AppArmor` adds the mode of a profile, which its
@@ -132,6 +159,13 @@ mod tests {
             Some("system_u:system_r:init_t:s0")
         );
         assert_eq!(recorded(b"\n", false), None);
+        let read = |text: &[u8]| context_as_read(text).map(|text| String::from_utf8(text).unwrap());
+        assert_eq!(read(b"unconfined\n").as_deref(), Some("unconfined "));
+        assert_eq!(
+            read(b"system_u:system_r:auditd_t:s0\0").as_deref(),
+            Some("system_u:system_r:auditd_t:s0")
+        );
+        assert_eq!(read(b""), None);
     }
 
     #[test]

@@ -418,8 +418,12 @@ impl Service {
                 self.reload(sender);
                 Ok(())
             }
-            Request::Rotate => self.recorder.send(Command::Rotate(own_record::daemon_rotate(sender))),
-            Request::Resume => self.recorder.send(Command::Resume(own_record::daemon_resume(sender))),
+            Request::Rotate => {
+                self.recorder.send(Command::Rotate(own_record::daemon_rotate(&Requester::sender(sender))))
+            }
+            Request::Resume => {
+                self.recorder.send(Command::Resume(own_record::daemon_resume(&Requester::sender(sender))))
+            }
             Request::Report => {
                 let counters = self.counters();
                 log::info!("state: {}", counters.trim_end().replace('\n', ", "));
@@ -434,6 +438,7 @@ impl Service {
 
     /// Reads configuration and rules again: both are put in force, or neither.
     fn reload(&mut self, sender: Subject) {
+        let requester = Requester::sender(sender);
         let done = self.try_reload(sender);
         if let Err(messages) = &done {
             for line in messages.lines() {
@@ -441,7 +446,7 @@ impl Service {
             }
             log::error!("configuration and rules stay as they were");
         }
-        self.write(own_record::daemon_config(sender, done.is_ok()));
+        self.write(own_record::daemon_config(&requester, done.is_ok()));
     }
 
     fn try_reload(&mut self, sender: Subject) -> Result<(), String> {
@@ -488,13 +493,14 @@ impl Service {
 
     /// A start that failed after `DAEMON_START`: the log says so; the engines put everything back when they are dropped.
     pub fn abort(self, op: &str) {
-        if let Err(error) = self.recorder.stop(own_record::daemon_abort(op, self.us)) {
+        if let Err(error) = self.recorder.stop(own_record::daemon_abort(op, &Requester::starting())) {
             log::error!("{error}");
         }
     }
 
     /// Ends the daemon: nothing new is recorded, everything recorded is written, and the kernel is as it was.
     pub fn stop(mut self, sender: Subject) -> Result<(), RecorderError> {
+        let sender = Requester::sender(sender);
         self.enforcement.quiet();
         let patience = Instant::now() + LAST_RECORDS;
         loop {
@@ -513,7 +519,7 @@ impl Service {
         let hooks = self.hooks();
         let mut lost = self.lost();
         let Self { recorder, mut enforcement, .. } = self;
-        let totals = recorder.stop(own_record::daemon_end(sender))?;
+        let totals = recorder.stop(own_record::daemon_end(&sender))?;
         // What still waited for the log, or came last, may be lost only now; the log is the last place that would say so.
         let late = settle_log(&mut lost, totals.lines.lost);
         if late > 0 {
