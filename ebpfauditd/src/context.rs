@@ -3,9 +3,16 @@
 //! kernel once, and remembered until another policy is in force.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt::Debug;
+use std::fs::OpenOptions;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use kern::abi::{CATEGORY_WORDS, Context, Question, Symbol};
+
+use nix::libc;
 
 use crate::text::{field, word};
 
@@ -67,6 +74,19 @@ impl Contexts {
             self.known.clear();
         }
         self.known.entry(sid).or_insert_with(|| resolve(oracle, sid)).as_deref()
+    }
+
+    /// The number of the file that `path` leads to now, if it is still this inode; 0: it is not, or has no context.
+    pub fn of_file(&mut self, path: &[u8], ino: u64) -> u32 {
+        let Some(oracle) = &mut self.oracle else { return 0 };
+        // never reads, never waits, and asks nothing of the file's driver
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(OsStr::from_bytes(path));
+        let Some(file) = file.ok().filter(|file| file.metadata().is_ok_and(|found| found.ino() == ino))
+        else {
+            return 0;
+        };
+        let answer = oracle.ask(Question::File, file.as_raw_fd() as u32, 0);
+        answer.filter(|answer| answer.found != 0).map_or(0, |answer| answer.sid)
     }
 
     /// Appends the context of who acts, if there is one.
@@ -206,6 +226,8 @@ pub(crate) mod tests {
             text_len: 0,
             cut: 0,
             sensitivity: [0; 2],
+            sid: 0,
+            pad: 0,
             categories: [[0; CATEGORY_WORDS]; 2],
             text: [0; abi::CONTEXT_NAME],
         });
@@ -224,6 +246,10 @@ pub(crate) mod tests {
             answer.found = 0;
             match question {
                 Question::Policy => {}
+                Question::File => {
+                    answer.sid = 5;
+                    answer.found = 1;
+                }
                 Question::Sid => {
                     if let Some(range) = self.ranges.get(&first) {
                         answer.found = 1;
@@ -317,7 +343,10 @@ pub(crate) mod tests {
         let context = "system_u:object_r:etc1_t:s0";
         let wanted = format!(" subj={context} obj={context} obj={context} osid=6 obj=(none)");
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
+        let here = std::fs::metadata("/").unwrap().ino();
+        assert_eq!([here, here + 1].map(|ino| contexts.of_file(b"/", ino)), [5, 0]);
         let mut none = Contexts::default();
+        assert_eq!(none.of_file(b"/", here), 0);
         none.synchronise();
         assert_eq!(none.text(5), None);
     }

@@ -115,7 +115,9 @@ impl Files {
         };
         if let Some(shown) = &shown {
             if known.is_none() && !shown.is_empty() {
-                known = self.descriptor_inode(captured, name).or_else(|| self.late_inode(root, shown));
+                known = self
+                    .descriptor_inode(captured, name, contexts)
+                    .or_else(|| self.late_inode(root, shown, contexts));
             } else {
                 self.make_absolute(shown);
             }
@@ -155,13 +157,18 @@ impl Files {
         self.absolute.extend_from_slice(name);
     }
 
-    fn late_inode(&mut self, root: Root, name: &[u8]) -> Option<abi::Inode> {
+    fn late_inode(&mut self, root: Root, name: &[u8], contexts: &mut Contexts) -> Option<abi::Inode> {
         self.make_absolute(name);
-        Late::inode(root, &self.absolute)
+        Late::inode(root, &self.absolute, contexts)
     }
 
     /// What an execveat of a script found from its descriptor.
-    fn descriptor_inode(&mut self, captured: &Captured<'_>, name: &NameItem<'_>) -> Option<abi::Inode> {
+    fn descriptor_inode(
+        &mut self,
+        captured: &Captured<'_>,
+        name: &NameItem<'_>,
+        contexts: &mut Contexts,
+    ) -> Option<abi::Inode> {
         let directory = captured.directory?;
         let below = names::execveat_name(name.text, captured.head.args[0] as i32);
         if below.first() == Some(&b'/') {
@@ -173,7 +180,7 @@ impl Files {
             self.absolute.push(b'/');
             self.absolute.extend_from_slice(below);
         }
-        Late::inode(self.root(captured.head), &self.absolute)
+        Late::inode(self.root(captured.head), &self.absolute, contexts)
     }
 
     /// The interpreter of a script whose exec failed: the kernel looked for it too.
@@ -225,7 +232,7 @@ impl Files {
         contexts: &mut Contexts,
         event: &mut Event,
     ) {
-        let known = self.late_inode(self.root(head), interpreter);
+        let known = self.late_inode(self.root(head), interpreter, contexts);
         let kind = if known.is_some() { NameType::Normal } else { NameType::Unknown };
         event.begin(MessageType::PATH);
         let file = Some(FileCapabilities::default());

@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use kern::abi;
 use nix::libc;
 
+use crate::context::Contexts;
 use crate::device;
 
 /// Files that are remembered; then the memory is emptied. Some hundred bytes each.
@@ -157,7 +158,7 @@ impl Late {
     }
 
     /// The inode that absolute `path` leads to now.
-    pub fn inode(root: Root, path: &[u8]) -> Option<abi::Inode> {
+    pub fn inode(root: Root, path: &[u8], contexts: &mut Contexts) -> Option<abi::Inode> {
         let path = root.path(path)?;
         let file = fs::metadata(OsStr::from_bytes(&path)).ok()?;
         Some(abi::Inode {
@@ -171,7 +172,8 @@ impl Late {
             rdev: device::kernel(file.st_rdev()),
             magic: 0,
             maybe_caps: 1,
-            ..abi::Inode::default()
+            sid: contexts.of_file(&path, file.st_ino()),
+            pad: 0,
         })
     }
 }

@@ -645,6 +645,7 @@ enum ea_question {
 	EA_QUESTION_POLICY = 0, /* nothing more: which policy is in force */
 	EA_QUESTION_SID = 1,    /* what an identifier stands for */
 	EA_QUESTION_NAME = 2,   /* a name: enum ea_symbol, and its number from 1 */
+	EA_QUESTION_FILE = 3,   /* the identifier of the file behind a descriptor of the asker's */
 };
 
 /* SYM_* of security/selinux/ss/policydb.h */
@@ -668,6 +669,8 @@ struct ea_context {
 	u32 text_len;       /* of a name; of an identifier without a policy */
 	u32 cut;            /* categories beyond the last word */
 	u32 sensitivity[2]; /* of the low and the high level */
+	u32 sid;            /* of a file */
+	u32 pad;
 	u64 categories[2][EA_CATEGORY_WORDS];
 	char text[EA_CONTEXT_NAME];
 };

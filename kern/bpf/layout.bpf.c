@@ -212,6 +212,8 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     AT(ea_context, text_len),
     AT(ea_context, cut),
     AT(ea_context, sensitivity),
+    AT(ea_context, sid),
+    AT(ea_context, pad),
     AT(ea_context, categories),
     AT(ea_context, text),
     sizeof(struct ea_config),

@@ -267,6 +267,18 @@ static __always_inline void selinux__name(struct ea_context *answer, u64 policy,
 		selinux__text(answer, selinux__pointer(names + (u64)(number - 1) * 8));
 }
 
+static __always_inline void selinux__file(struct ea_context *answer, u32 fd)
+{
+	u64 file = task__file(task__current(), fd);
+	struct inode *inode = NULL;
+
+	if (!file)
+		return;
+	READ(inode, (struct file *)file, f_inode);
+	answer->sid = selinux__of_inode(inode);
+	answer->found = 1;
+}
+
 SEC("raw_tp/ea_context")
 int ea_context(u64 *ctx)
 {
@@ -291,6 +303,8 @@ int ea_context(u64 *ctx)
 		selinux__identify(answer, policy, first);
 	} else if (question == EA_QUESTION_NAME) {
 		selinux__name(answer, policy, first, second);
+	} else if (question == EA_QUESTION_FILE) {
+		selinux__file(answer, first);
 	}
 	return 0;
 }

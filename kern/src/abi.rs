@@ -191,6 +191,7 @@ numbered! {
         Policy = 0,
         Sid = 1,
         Name = 2,
+        File = 3,
     }
 }
 
@@ -881,6 +882,10 @@ pub struct Context {
     pub cut: u32,
     /// numbers, of the low and the high level
     pub sensitivity: [u32; 2],
+    /// identifier of a file's context, 0: none
+    pub sid: u32,
+    /// zero
+    pub pad: u32,
     /// a bit for each, of the low and the high level; category 1 is bit 0
     pub categories: [[u64; CATEGORY_WORDS]; 2],
     /// a name; what an identifier stands for without a policy
@@ -985,7 +990,7 @@ mod tests {
             Bound { first, dev, ino }
             End { auid, ses }
             Tally { hits, last }
-            Context { policy, serial, found, mls, user, role, r#type, text_len, cut, sensitivity, categories, text }
+            Context { policy, serial, found, mls, user, role, r#type, text_len, cut, sensitivity, sid, pad, categories, text }
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring }
             Counters { produced, lost, unread, no_state, cut, adrift }
         };
