@@ -197,6 +197,12 @@ struct ea_walk {
 	u32 pseudo; /* of a mount that nobody sees: simple_dname */
 };
 
+/* What rules want of a syscall that ends. */
+struct ea_demand {
+	u32 first; /* step of the run to be gone through; 0: none */
+	u32 needs;
+};
+
 /*
  * Where an event is put together. Large steps are global functions, which the verifier judges once
  * each instead of once for each way to their call; those take numbers only, so they find the frame
@@ -215,6 +221,10 @@ struct ea_frame {
 	u32 slot;  /* the watch's name, EA_ANY_SLOT: any */
 	u32 has_exit;
 	u32 journal; /* names come from the journal */
+	/* between the steps of a syscall's end */
+	struct ea_demand demand;
+	u32 has_state; /* the task has something in ea_tasks for it */
+	u32 has_names; /* the journal is its own */
 	/* of the syscall at hand */
 	u64 arg4;
 	u64 arg5;

@@ -3,6 +3,11 @@
 #ifndef EA_SYSCALL_H
 #define EA_SYSCALL_H
 
+/* What comes next at the end of a syscall. */
+#define SYSCALL_OVER  0 /* nothing */
+#define SYSCALL_CLEAR 1 /* it is not judged; what its hooks have left is cleared away */
+#define SYSCALL_JUDGE 2
+
 static __always_inline s64 syscall__exit(s64 value)
 {
 	/* __audit_syscall_exit: a syscall that would be restarted was interrupted */
@@ -418,9 +423,9 @@ static __always_inline u64 syscall__taken(struct ea_event *head)
 }
 
 /* What was done with names. 1: there were some. */
-static __always_inline int syscall__emit_journal(u32 which, struct ea_frame *frame,
-						 struct ea_journal *journal)
+static __always_inline int syscall__emit_journal(u32 which, struct ea_frame *frame)
 {
+	struct ea_journal *journal = frame->has_names ? journal__present() : NULL;
 	u64 taken;
 
 	if (journal)
@@ -457,11 +462,6 @@ __noinline int syscall__take(u32 which, u32 arch_index, s64 value)
  * What is to be done about a syscall that ends: `first`, the run to be gone through, if any, and
  * `needs`.
  */
-struct ea_demand {
-	u32 first;
-	u32 needs;
-};
-
 static __always_inline void syscall__demand(struct ea_demand *demand, struct ea_entry *entry)
 {
 	struct task_struct *task = task__current();
@@ -478,32 +478,49 @@ static __always_inline void syscall__demand(struct ea_demand *demand, struct ea_
 	}
 }
 
-static __always_inline int syscall__record(u32 which, struct pt_regs *regs, struct ea_entry *entry,
-					   struct ea_demand *demand, u32 arch_index, u32 generation,
-					   s64 value)
+/* The registers look as after an execve of the new program's ABI (set_personality_64bit), whatever
+ * call it was. 1: rules speak of that call. */
+static __always_inline int syscall__executed(struct ea_frame *frame, struct ea_task *state,
+					     u32 generation)
 {
-	struct ea_frame *frame = maps__frame(which);
-	struct task_struct *task = task__current();
-	struct ea_journal *journal = NULL;
-	struct ea_task *state = NULL;
-	struct ea_counters *counters;
-	u32 family = entry->family;
-	struct ea_event *head;
-	struct mm_struct *mm;
-	int names = 0, sent;
+	struct ea_event *head = &frame->head;
+	struct ea_entry *entry;
 
-	if (!frame || GET(task, tgid) == ea_config.daemon)
+	entry = maps__entry(generation, state->arch == AUDIT_ARCH_I386, state->nr);
+	if (!entry)
 		return 0;
+	syscall__demand(&frame->demand, entry);
+	head->family = entry->family;
+	head->time = state->time;
+	head->arch = state->arch;
+	head->nr = state->nr;
+	bpf_probe_read_kernel(head->args, sizeof(head->args), state->args);
+	return 1;
+}
+
+/* What a syscall that ends is, and what its hooks have left. The next step of its end. */
+__noinline int syscall__prepare(u32 which, u32 arch_index, u32 generation, s64 value)
+{
+	struct task_struct *task = task__current();
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_task *state = NULL;
+	struct ea_event *head;
+	u32 family;
+
+	if (!frame)
+		return SYSCALL_OVER;
 	head = &frame->head;
-	head->family = family;
+	family = head->family;
 	syscall__take(which, arch_index, value);
-	frame->address_kept = demand->needs & EA_NEED_ADDRESS;
+	frame->address_kept = frame->demand.needs & EA_NEED_ADDRESS;
+	frame->has_state = 0;
+	frame->has_names = 0;
 
 	switch (family) {
 	case EA_FAMILY_FORK:
 		/* the child's own return from the parent's syscall */
 		if (!value)
-			return 0;
+			return SYSCALL_OVER;
 		state = maps__task(task);
 		if (state && value > 0 && (state->pending & EA_PENDING_FORK))
 			head->exit = state->child;
@@ -513,22 +530,9 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 		state = maps__task(task);
 		if (state && !(state->pending & EA_PENDING_EXEC))
 			state = NULL;
-		if (state && value == 0) {
-			/*
-			 * The registers now look as after an execve of the new program's ABI
-			 * (set_personality_64bit), whatever call it was.
-			 */
-			entry = maps__entry(generation, state->arch == AUDIT_ARCH_I386, state->nr);
-			if (!entry)
-				goto done;
-			syscall__demand(demand, entry);
-			family = entry->family;
-			head->family = family;
-			head->time = state->time;
-			head->arch = state->arch;
-			head->nr = state->nr;
-			bpf_probe_read_kernel(head->args, sizeof(head->args), state->args);
-		}
+		frame->has_state = state != NULL;
+		if (state && value == 0 && !syscall__executed(frame, state, generation))
+			return SYSCALL_CLEAR;
 		break;
 	case EA_FAMILY_KILL:
 	case EA_FAMILY_TGKILL:
@@ -537,7 +541,7 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 		break;
 	case EA_FAMILY_RETURN:
 		if (!return__take(which))
-			return 0;
+			return SYSCALL_OVER;
 		break;
 	default:
 		if ((family >= EA_FAMILY_ADDRESS_IN && family <= EA_FAMILY_RECVMMSG) ||
@@ -546,27 +550,45 @@ static __always_inline int syscall__record(u32 which, struct pt_regs *regs, stru
 			net__find(which, arch_index);
 		break;
 	}
-	frame->journal = demand->needs & (EA_NEED_NAMES | EA_NEED_WATCH);
+	frame->has_state = state != NULL;
+	frame->journal = frame->demand.needs & (EA_NEED_NAMES | EA_NEED_WATCH);
 	if (frame->journal) {
-		journal = syscall__journal(head, head->arch == AUDIT_ARCH_I386);
-		if (!journal && !demand->first)
-			goto done;
+		frame->has_names = syscall__journal(head, head->arch == AUDIT_ARCH_I386) != NULL;
+		if (!frame->has_names && !frame->demand.first)
+			return SYSCALL_CLEAR;
 	}
 	head->access = (u32)syscall__access(which, arch_index);
 	if (!(ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES))
-		goto judge;
+		return SYSCALL_JUDGE;
 	if (!state)
 		state = maps__task(task);
-	if (state && state->disposition == EA_TASK_NEVER)
-		goto done;
-judge:
-	if (!syscall__judge(which, generation, demand->first, demand->needs))
-		goto done;
+	frame->has_state = state != NULL;
+	return state && state->disposition == EA_TASK_NEVER ? SYSCALL_CLEAR : SYSCALL_JUDGE;
+}
+
+/* What has begun as an event, with all that belongs to it, into the ring. */
+__noinline int syscall__emit(u32 which)
+{
+	struct task_struct *task = task__current();
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_task *state = NULL;
+	struct ea_counters *counters;
+	struct ea_event *head;
+	struct mm_struct *mm;
+	int names, sent;
+	u32 family;
+
+	if (!frame)
+		return 0;
+	head = &frame->head;
+	family = head->family;
 	syscall__emit_task(which);
 	if (family == EA_FAMILY_EXEC || family == EA_FAMILY_EXECVEAT) {
 		names = 1;
-		if (state && (state->pending & EA_PENDING_EXEC) && value == 0)
-			exec__emit(which, GET(regs, ip));
+		if (frame->has_state)
+			state = maps__task(task);
+		if (state && (state->pending & EA_PENDING_EXEC) && head->exit == 0)
+			exec__emit(which, GET(task__regs(task), ip));
 		else
 			emit__name(which, 0,
 				   family == EA_FAMILY_EXEC ? head->args[0] : head->args[1],
@@ -580,7 +602,7 @@ judge:
 	if (denied__may_be(head->exit))
 		denied__emit(which, head->arch == AUDIT_ARCH_I386);
 	if (frame->journal)
-		names = syscall__emit_journal(which, frame, journal);
+		names = syscall__emit_journal(which, frame);
 	if (names)
 		path__emit(which, EA_ITEM_CWD);
 	counters = maps__counters();
@@ -590,19 +612,60 @@ judge:
 		if (sent && head->args_len > EA_ARGS_CHUNK && mm)
 			emit__arguments_rest(which, GET(mm, arg_start), head->args_len);
 	}
-done:
+	return 0;
+}
+
+/* Clears away what the hooks have left of a syscall. */
+__noinline int syscall__clear(u32 which)
+{
+	struct task_struct *task = task__current();
+	struct ea_frame *frame = maps__frame(which);
+	struct ea_journal *journal;
+	struct ea_task *state;
+	u32 family;
+
+	if (!frame)
+		return 0;
+	family = frame->head.family;
 	if (frame->address_kept)
 		net__end();
+	journal = frame->has_names ? journal__present() : NULL;
 	if (journal)
 		journal__end(journal);
 	if (family >= EA_FAMILY_IPC && family <= EA_FAMILY_INIT_MODULE)
 		special__end(task);
-	if (denied__may_be(head->exit))
+	if (denied__may_be(frame->head.exit))
 		denied__end(task);
 	if (family == EA_FAMILY_RING)
 		ring__leave();
+	state = frame->has_state ? maps__task(task) : NULL;
 	if (state)
 		maps__task_done(task, state);
+	return 0;
+}
+
+/*
+ * The end of a syscall of which rules speak, in steps, each a function of its own: the verifier
+ * goes through each once, and not once for each way to it.
+ */
+static __always_inline int syscall__record(u32 which, struct ea_entry *entry,
+					   struct ea_demand *demand, u32 arch_index, u32 generation,
+					   s64 value)
+{
+	struct ea_frame *frame = maps__frame(which);
+	int next;
+
+	if (!frame || GET(task__current(), tgid) == ea_config.daemon)
+		return 0;
+	frame->head.family = entry->family;
+	frame->demand = *demand;
+	next = syscall__prepare(which, arch_index, generation, value);
+	if (next == SYSCALL_OVER)
+		return 0;
+	if (next == SYSCALL_JUDGE &&
+	    syscall__judge(which, generation, frame->demand.first, frame->demand.needs))
+		syscall__emit(which);
+	syscall__clear(which);
 	return 0;
 }
 
@@ -686,7 +749,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	} else {
 		which = maps__enter();
 		if (which < EA_FRAMES)
-			syscall__record(which, regs, entry, &demand, arch_index, generation, value);
+			syscall__record(which, entry, &demand, arch_index, generation, value);
 		maps__leave(which);
 	}
 	if (by_stub && (flags & EA_CONFIG_TAKEOVER))
