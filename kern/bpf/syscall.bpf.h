@@ -744,8 +744,9 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	syscall__demand(&demand, entry);
 	if (syscall__is_nothing(entry->family, demand.first, value))
 		return 0;
-	if (syscall__is_over(entry->family, &demand, value)) {
-		syscall__count(arch_index, nr);
+	if (!(flags & EA_CONFIG_TASK_RULES) && syscall__is_over(entry->family, &demand, value)) {
+		if (GET(task__current(), tgid) != ea_config.daemon)
+			syscall__count(arch_index, nr);
 	} else {
 		which = maps__enter();
 		if (which < EA_FRAMES)
