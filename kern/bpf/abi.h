@@ -39,8 +39,15 @@ typedef long long s64;
 #define EA_PATH_STRETCH 8
 /* Stretches in a run. */
 #define EA_PATH_RUN 16
-/* Steps of a climb in one stretch. */
-#define EA_CLIMB 32
+/* Steps of a climb in one stretch, and stretches in a run. 5.10 has no room for the call of a run.
+ */
+#ifdef EA_LEGACY
+#define EA_CLIMB  32
+#define EA_CLIMBS 1
+#else
+#define EA_CLIMB  8
+#define EA_CLIMBS 16
+#endif
 /* Bytes of one path's components: PATH_MAX. */
 #define EA_PATH_MAX 4096
 /* NAME_MAX plus the NUL: the largest single write of a walk. */
