@@ -344,8 +344,6 @@ struct ea_slot {
 #define EA_SLOT_UNBOUND(i) (0x1000 << (i))
 /* to journal__inode: not to be left out where only hits are asked for, for more follows */
 #define EA_SLOT_KEEP 0x400
-/* the caller's text, which was not in memory when it was looked at */
-#define EA_SLOT_UNREAD 0x800
 
 struct ea_journal {
 	u64 args[4]; /* whose journal it is: the syscall's registers and number */
@@ -357,9 +355,9 @@ struct ea_journal {
 	u32 long_used;
 	u64 pwd; /* the working directory's dentry before the syscall changed it; 0: it has not */
 	u64 pwd_mount;
-	u64 climb;  /* where the climb to the top is at */
-	u32 tagged; /* it has found trees */
-	u32 pad;
+	u64 climb;    /* where the climb to the top is at */
+	u32 tagged;   /* it has found trees */
+	u32 doubtful; /* the caller's name, its first argument, may have been refused */
 	u64 tags[EA_TREE_WORDS];
 	struct ea_slot slots[EA_SLOTS];
 	char text[EA_TEXT];
