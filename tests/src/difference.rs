@@ -100,6 +100,15 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::Tracepoints },
     Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::SomeTrampolines },
     Difference {
+        id: "lost-directory-late",
+        explains: |mismatch| {
+            mismatch.case == "path-directory-renamed"
+                && mismatch.record.is_empty()
+                && mismatch.theirs.is_none()
+        },
+        on: On::SomeTrampolines,
+    },
+    Difference {
         id: "short-address",
         explains: |mismatch| mismatch.case == "getsockname-short" && mismatch.record == "SOCKADDR",
         on: On::Tracepoints,
