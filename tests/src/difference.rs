@@ -144,7 +144,7 @@ pub const DIFFERENCES: &[Difference] = &[
         explains: |mismatch| {
             mismatch.case == "uselib-refused" && mismatch.record.is_empty() && mismatch.ours.is_none()
         },
-        on: On::Trampolines,
+        on: On::SomeTrampolines,
     },
 ];
 
