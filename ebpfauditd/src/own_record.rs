@@ -9,7 +9,7 @@ use compat::record::{Event, MessageType, quote};
 use crate::clock;
 use crate::requester::Requester;
 use crate::ruleset::{Change, Setting};
-use crate::signal::Subject;
+use crate::signal::{Subject, UNSET};
 
 /// Longest kernel release that auditd writes (`auditd.c`: the record is built in a fixed buffer).
 const RELEASE_LIMIT: usize = 56;
@@ -86,8 +86,10 @@ fn by_ourselves(kind: MessageType, op: &str, us: &Requester, result: &str) -> Ev
     event(kind, body)
 }
 
+/// What the sender of a signal has asked for. Of one without a login the kernel tells the user instead (`audit_signal_info`).
 fn by_sender(op: &str, sender: &Requester, result: &str) -> Vec<u8> {
     let Subject { auid, pid, uid, ses } = sender.ids;
+    let auid = if auid == UNSET { uid } else { auid };
     let mut body = format!("{op} auid={auid} uid={uid} ses={ses} pid={pid}").into_bytes();
     sender.write_context(&mut body);
     let _ = write!(body, " res={result}");
@@ -242,6 +244,8 @@ mod tests {
         assert_eq!(start, (1200, expected));
         let end = text(&daemon_end(&asker()));
         assert_eq!(end, (1201, "op=terminate auid=1000 uid=0 ses=3 pid=7 res=success".into()));
+        let system = Requester { ids: Subject { auid: UNSET, uid: 33, ..WHO }, ..asker() };
+        assert_eq!(text(&daemon_end(&system)).1, "op=terminate auid=33 uid=33 ses=3 pid=7 res=success");
         let changed = text(&daemon_config(&asker(), true)).1;
         assert_eq!(changed, "op=reconfigure state=changed auid=1000 pid=7 subj=? res=success");
         let bad = text(&daemon_config(&asker(), false)).1;
