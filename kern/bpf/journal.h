@@ -519,7 +519,10 @@ __noinline int journal__caller_name_taken(void)
 }
 #endif
 
-/* audit_getname of quotactl's name, of which only the text is at hand; `flags`: EA_LOOKUP_NEW. */
+/*
+ * audit_getname of quotactl's name, of which only the text is at hand. EA_LOOKUP_NEW in `flags`:
+ * its identity does not tell whether the getname itself was seen, but nothing comes before it.
+ */
 __noinline int journal__quota_name(u64 identity, u64 text, u32 flags)
 {
 	u32 needs = (u32)journal__needs(ea_config.generation);
@@ -529,7 +532,7 @@ __noinline int journal__quota_name(u64 identity, u64 text, u32 flags)
 	if (!needs || (needs & EA_NEED_HIT))
 		return 0;
 	journal = journal__begin(ea_config.generation);
-	if (!journal || (!flags && journal__last(identity)))
+	if (!journal || (flags ? journal->count : (u32)journal__last(identity)))
 		return 0;
 	slot = journal__add(journal);
 	if (!slot)
