@@ -18,14 +18,12 @@ pub struct Difference {
 pub enum On {
     /// All.
     Every,
-    /// Those with BPF trampolines.
+    /// Some of those with BPF trampolines, or all of them at times.
     Trampolines,
     /// Those without.
     Tracepoints,
     /// Some of those, which need not be the one that runs.
     SomeTracepoints,
-    /// Those with BPF trampolines, when these are slow to attach.
-    SomeTrampolines,
 }
 
 impl On {
@@ -33,14 +31,14 @@ impl On {
     pub fn includes(self, trampolines: bool) -> bool {
         match self {
             Self::Every => true,
-            Self::Trampolines | Self::SomeTrampolines => trampolines,
+            Self::Trampolines => trampolines,
             Self::Tracepoints | Self::SomeTracepoints => !trampolines,
         }
     }
 
     /// Whether it must show on such a kernel.
     pub fn demands(self, trampolines: bool) -> bool {
-        !matches!(self, Self::SomeTracepoints | Self::SomeTrampolines) && self.includes(trampolines)
+        !matches!(self, Self::SomeTracepoints | Self::Trampolines) && self.includes(trampolines)
     }
 }
 
@@ -98,7 +96,7 @@ pub const DIFFERENCES: &[Difference] = &[
         on: On::Tracepoints,
     },
     Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::Tracepoints },
-    Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::SomeTrampolines },
+    Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::Trampolines },
     Difference {
         id: "lost-directory-late",
         explains: |mismatch| {
@@ -106,7 +104,7 @@ pub const DIFFERENCES: &[Difference] = &[
                 && mismatch.record.is_empty()
                 && mismatch.theirs.is_none()
         },
-        on: On::SomeTrampolines,
+        on: On::Trampolines,
     },
     Difference {
         id: "short-address",
@@ -144,7 +142,7 @@ pub const DIFFERENCES: &[Difference] = &[
         explains: |mismatch| {
             mismatch.case == "uselib-refused" && mismatch.record.is_empty() && mismatch.ours.is_none()
         },
-        on: On::SomeTrampolines,
+        on: On::Trampolines,
     },
 ];
 
