@@ -1,6 +1,7 @@
 //! The differences that are on purpose. Each stands in `docs/differences.md` under its name, with its reason.
 
 use crate::compare::Mismatch;
+use crate::obstacle::no_audited_ring;
 
 /// One difference on purpose.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,9 @@ pub enum On {
     /// All.
     Every,
     /// Some of those with BPF trampolines, or all of them at times.
-    Trampolines,
+    SomeTrampolines,
+    /// Those with BPF trampolines that audit `io_uring`.
+    AuditedRings,
     /// Those without.
     Tracepoints,
     /// Some of those, which need not be the one that runs.
@@ -31,14 +34,18 @@ impl On {
     pub fn includes(self, trampolines: bool) -> bool {
         match self {
             Self::Every => true,
-            Self::Trampolines => trampolines,
+            Self::SomeTrampolines | Self::AuditedRings => trampolines,
             Self::Tracepoints | Self::SomeTracepoints => !trampolines,
         }
     }
 
     /// Whether it must show on such a kernel.
     pub fn demands(self, trampolines: bool) -> bool {
-        !matches!(self, Self::SomeTracepoints | Self::Trampolines) && self.includes(trampolines)
+        match self {
+            Self::SomeTracepoints | Self::SomeTrampolines => false,
+            Self::AuditedRings => trampolines && no_audited_ring().is_none(),
+            Self::Every | Self::Tracepoints => self.includes(trampolines),
+        }
     }
 }
 
@@ -96,7 +103,7 @@ pub const DIFFERENCES: &[Difference] = &[
         on: On::Tracepoints,
     },
     Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::Tracepoints },
-    Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::Trampolines },
+    Difference { id: "seccomp-refused-is-recorded", explains: is_seccomps, on: On::SomeTrampolines },
     Difference {
         id: "lost-directory-late",
         explains: |mismatch| {
@@ -104,7 +111,7 @@ pub const DIFFERENCES: &[Difference] = &[
                 && mismatch.record.is_empty()
                 && mismatch.theirs.is_none()
         },
-        on: On::Trampolines,
+        on: On::SomeTrampolines,
     },
     Difference {
         id: "short-address",
@@ -135,14 +142,14 @@ pub const DIFFERENCES: &[Difference] = &[
             BY_WORKERS.contains(&mismatch.case.as_str())
                 && (mismatch.record == "PATH" || is_field(mismatch, "URINGOP", &["items"]))
         },
-        on: On::Trampolines,
+        on: On::AuditedRings,
     },
     Difference {
         id: "absent-syscalls",
         explains: |mismatch| {
             mismatch.case == "uselib-refused" && mismatch.record.is_empty() && mismatch.ours.is_none()
         },
-        on: On::Trampolines,
+        on: On::SomeTrampolines,
     },
 ];
 
