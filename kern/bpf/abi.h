@@ -90,6 +90,8 @@ typedef long long s64;
 #define EA_ENDS 256
 /* Inodes and names of path= and inode= rules, both generations. */
 #define EA_WATCHES 16384
+/* Marks of watched inodes, of one generation: 32 KiB each. A thousand watches mark every eighth. */
+#define EA_MARKS 8192
 /* Directories of dir= rules with the mounts below them, both generations. */
 #define EA_TREES 4096
 
@@ -559,6 +561,12 @@ struct ea_object {
 	u32 dev;
 	u32 generation; /* 0 or 1 */
 };
+
+/*
+ * Which mark an inode has, by the 32 bits of its number that inode= knows. Inodes that were made
+ * one after the other have different ones.
+ */
+#define EA_MARK(ino) (((u32)(ino) ^ (u32)(ino) >> 16) & (EA_MARKS - 1))
 
 /* The runs of steps of the watches on an inode, by their first step; 0: none. */
 struct ea_runs {

@@ -4,6 +4,7 @@
 #include "core.h"
 #include "helpers.h"
 #include "maps.h"
+#include "mark.h"
 #include "task.h"
 #include "path.h"
 #include "selinux.h"

@@ -17,6 +17,14 @@ static __always_inline struct ea_journal *journal__present(void)
 	return maps__state(&ea_journals, task__current());
 }
 
+/* What the rules of a syscall need of the names that the task looks up in it. */
+static __always_inline u32 journal__needs_of(struct ea_entry *entry, struct task_struct *task)
+{
+	u32 needs = bounds__spare(entry, task) ? entry->spared : entry->needs;
+
+	return needs & (EA_NEED_NAMES | EA_NEED_WATCH) ? needs : 0;
+}
+
 /*
  * What the rules need of the names of what the task is doing: EA_NEED_*; 0: nothing. The registers
  * say nothing of an operation of io_uring outside of a syscall.
@@ -26,7 +34,6 @@ __noinline int journal__needs(u32 generation)
 	struct task_struct *task = task__current();
 	struct ea_entry *entry;
 	struct pt_regs *regs;
-	u32 needs;
 
 	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon ||
 	    (GET(task, flags) & PF_KTHREAD))
@@ -38,10 +45,49 @@ __noinline int journal__needs(u32 generation)
 		return 0;
 	else
 		entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));
-	if (!entry)
-		return 0;
-	needs = bounds__spare(entry, task) ? entry->spared : entry->needs;
-	return needs & (EA_NEED_NAMES | EA_NEED_WATCH) ? needs : 0;
+	return entry ? (int)journal__needs_of(entry, task) : 0;
+}
+
+/* ---- which tasks may have something in their journals ------------------------------------- */
+
+/* Which counter is the running task's. */
+static __always_inline u32 journal__lane(struct task_struct *task)
+{
+	return (u32)GET(task, pid) & (EA_LANES - 1);
+}
+
+static __always_inline void journal__move(u32 lane, u32 by)
+{
+	barrier_var(lane);
+	/* with this order all compilers take the instruction that 5.10 has, too */
+	__atomic_fetch_add(&ea_lanes[lane & (EA_LANES - 1)], by, __ATOMIC_RELAXED);
+}
+
+/* There is something in it from now on. An exec may have given its task another number. */
+static __always_inline void journal__busy(struct ea_journal *journal)
+{
+	u32 lane = journal__lane(task__current()), before = journal->lane;
+
+	if (before == lane + 1)
+		return;
+	if (before)
+		journal__move(before - 1, -1u);
+	journal->lane = lane + 1;
+	journal__move(lane, 1);
+}
+
+static __always_inline void journal__idle(struct ea_journal *journal)
+{
+	if (!journal->lane)
+		return;
+	journal__move(journal->lane - 1, -1u);
+	journal->lane = 0;
+}
+
+/* 0: the running task has nothing in its journal, unless an exec has given it another number. */
+static __always_inline u32 journal__may_be_busy(struct task_struct *task)
+{
+	return ea_lanes[journal__lane(task)];
 }
 
 static __always_inline int journal__is_of(struct ea_journal *journal, u32 nr, u64 *args,
@@ -106,6 +152,8 @@ static __always_inline struct ea_slot *journal__add(struct ea_journal *journal)
 		journal__count_cut();
 		return NULL;
 	}
+	if (!at)
+		journal__busy(journal);
 	slot = journal__slot_at(journal, at);
 	journal->count = at + 1;
 	__builtin_memset(slot, 0, sizeof(*slot));
@@ -269,10 +317,13 @@ static __always_inline void journal__object(struct ea_object *object, u64 inode_
 /* The watches on an inode. 1: there are some. */
 static __always_inline int journal__runs(struct ea_runs *to, struct ea_object *object)
 {
-	struct ea_runs *runs = bpf_map_lookup_elem(&ea_watches, object);
 	struct ea_object number;
+	struct ea_runs *runs;
 	int found = 0;
 
+	if (!mark__is_set(object->ino, object->generation))
+		return 0;
+	runs = bpf_map_lookup_elem(&ea_watches, object);
 	if (runs) {
 		*to = *runs;
 		found = 1;
@@ -793,6 +844,7 @@ static __always_inline void journal__end(struct ea_journal *journal)
 	if (journal->long_used)
 		maps__release_texts(task);
 	journal->long_used = 0;
+	journal__idle(journal);
 	maps__forget(&ea_journals, task);
 }
 

@@ -8,6 +8,12 @@
 #define SEC(name)       __attribute__((section(name), used))
 #define AT(type, field) __builtin_offsetof(struct type, field)
 
+/* Marks of some inodes. */
+const volatile u32 ea_layout_marks[] SEC(".rodata.marks") = {
+    EA_MARK(0ull),          EA_MARK(8191ull),       EA_MARK(8192ull),
+    EA_MARK(0x12345678ull), EA_MARK(0xffffffffull), EA_MARK(0xfedcba9876543210ull),
+};
+
 const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     sizeof(struct ea_event),
     AT(ea_event, kind),

@@ -358,6 +358,8 @@ struct ea_journal {
 	u64 climb;    /* where the climb to the top is at */
 	u32 tagged;   /* it has found trees */
 	u32 doubtful; /* the caller's name, its first argument, may have been refused */
+	u32 lane;     /* 1 and the number of the counter in which it counts; 0: in none */
+	u32 pad;
 	u64 tags[EA_TREE_WORDS];
 	struct ea_slot slots[EA_SLOTS];
 	char text[EA_TEXT];
@@ -378,6 +380,14 @@ _Static_assert(sizeof(struct ea_journal) <= EA_TASK_VALUE_MAX, "a new value is c
 struct {
 	EA_TASK_MAP(struct ea_journal, EA_JOURNALS);
 } ea_journals SEC(".maps");
+
+/*
+ * How many tasks have something in their journals, by the low bits of their numbers: the end of an
+ * open that has left nothing need not look for a journal. A task that dies within a syscall leaves
+ * its count behind, and others then look in vain.
+ */
+#define EA_LANES 4096
+volatile u32 ea_lanes[EA_LANES] SEC(".bss.lanes");
 
 /*
  * One map for each long text that a syscall may have, and one more: task storage holds at most 8

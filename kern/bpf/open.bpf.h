@@ -411,33 +411,37 @@ __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 
 #ifndef EA_LEGACY
 /*
- * 1: an open of a file that was there, of which only watches on inodes speak, and the file has
- * none: as good as all opens. The hook's own pointers are followed, which is cheap.
+ * 1: an open of a file that was there and that no watch is on, and of the open nothing but hits is
+ * asked for: as good as all opens. The hook's own pointers are followed, which is cheap, and
+ * whatever tells most comes first.
  */
-static __always_inline int open__is_unwatched(u64 *ctx, u32 needs, u32 generation)
+static __always_inline int open__is_unwatched(u64 *ctx, u32 generation)
 {
-	u32 only = EA_NEED_HIT | EA_NEED_WATCH;
 	struct open_flags *how = (struct open_flags *)ctx[1];
 	struct file *file = (struct file *)ctx[3];
-	struct ea_object object = {};
-	struct super_block *sb;
-	struct dentry *dentry;
+	struct task_struct *task;
+	struct ea_entry *entry;
 	struct inode *inode;
+	struct pt_regs *regs;
+	u32 needs;
 
-	if ((needs & only) != only || walk__is_error((u64)file) ||
-	    (ea_config.flags[generation & 1] & (EA_CONFIG_TREES | EA_CONFIG_INODES)) ||
+	if (walk__is_error((u64)file) ||
+	    (ea_config.flags[generation & 1] & (EA_CONFIG_TREES | EA_CONFIG_RING)) ||
 	    ((u32)GET(how, open_flag) & O_CREAT))
 		return 0;
-	dentry = GET(file, f_path.dentry);
-	inode = GET(dentry, d_inode);
-	object.ino = GET(inode, i_ino);
-	sb = GET(inode, i_sb);
-	object.dev = GET(sb, s_dev);
-	object.generation = generation & 1;
-	return !bpf_map_lookup_elem(&ea_watches, &object);
+	inode = GET(file, f_inode);
+	if (mark__is_set(GET(inode, i_ino), generation))
+		return 0;
+	task = task__current();
+	regs = task__regs(task);
+	entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));
+	if (!entry)
+		return 1;
+	needs = journal__needs_of(entry, task);
+	return !needs || (needs & EA_NEED_HIT);
 }
 #else
-static __always_inline int open__is_unwatched(u64 *ctx, u32 needs, u32 generation)
+static __always_inline int open__is_unwatched(u64 *ctx, u32 generation)
 {
 	return 0;
 }
@@ -451,14 +455,11 @@ static __always_inline int open__is_unwatched(u64 *ctx, u32 needs, u32 generatio
 SEC("fexit/path_openat")
 int ea_path_openat(u64 *ctx)
 {
-	u32 open_flag = 0, generation = ea_config.generation, needs;
+	u32 open_flag = 0, generation = ea_config.generation;
 	u64 args[4], name = 0, dentry = 0;
 
-	if (ea_walk_numbers) {
-		needs = (u32)journal__needs(generation);
-		if (!needs || open__is_unwatched(ctx, needs, generation))
-			return 0;
-	}
+	if (ea_walk_numbers && (open__is_unwatched(ctx, generation) || !journal__needs(generation)))
+		return 0;
 	walk__arguments(args, 4, ctx);
 	if (!ea_walk_numbers)
 		walk__learn(args[1]);

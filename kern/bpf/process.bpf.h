@@ -47,9 +47,13 @@ int ea_fork(u64 *ctx)
 SEC("tp_btf/sched_process_exit")
 int ea_forget(u64 *ctx)
 {
+	struct ea_journal *journal;
+
 	maps__forget(&ea_tasks, task__current());
 	maps__forget(&ea_judged, task__current());
-	maps__forget(&ea_journals, task__current());
+	journal = journal__present();
+	if (journal)
+		journal__end(journal);
 	maps__release_texts(task__current());
 	maps__forget(&ea_specials, task__current());
 	maps__forget(&ea_denials, task__current());

@@ -28,15 +28,18 @@ static __always_inline int return__keep(void)
 	return 0;
 }
 
-/* Which syscall it is that ends with this number in its registers. */
-__noinline int return__number(u64 number)
+/* Which return it was that ends. */
+__noinline int return__kept(void)
 {
-	struct ea_task *state;
+	struct ea_task *state = maps__task(task__current());
 
-	if (number != ~0ULL)
-		return (int)number;
-	state = maps__task(task__current());
 	return state && (state->pending & EA_PENDING_RETURN) ? (int)state->nr : -1;
+}
+
+/* Which syscall it is that ends with this number in its registers. */
+static __always_inline u32 return__number(u64 number)
+{
+	return number == ~0ULL ? (u32)return__kept() : (u32)number;
 }
 
 /* What it was called with, into the event's head. 0: that is not known. */

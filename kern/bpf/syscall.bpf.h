@@ -462,10 +462,9 @@ __noinline int syscall__take(u32 which, u32 arch_index, s64 value)
  * What is to be done about a syscall that ends: `first`, the run to be gone through, if any, and
  * `needs`.
  */
-static __always_inline void syscall__demand(struct ea_demand *demand, struct ea_entry *entry)
+static __always_inline void syscall__demand(struct ea_demand *demand, struct ea_entry *entry,
+					    struct task_struct *task)
 {
-	struct task_struct *task = task__current();
-
 	demand->first = entry->first;
 	demand->needs = entry->needs;
 	if (!entry->fact)
@@ -489,7 +488,7 @@ static __always_inline int syscall__executed(struct ea_frame *frame, struct ea_t
 	entry = maps__entry(generation, state->arch == AUDIT_ARCH_I386, state->nr);
 	if (!entry)
 		return 0;
-	syscall__demand(&frame->demand, entry);
+	syscall__demand(&frame->demand, entry, task__current());
 	head->family = entry->family;
 	head->time = state->time;
 	head->arch = state->arch;
@@ -700,12 +699,15 @@ static __always_inline int syscall__marked(u32 generation)
  * 1: an open that has succeeded, of which only watches speak, and it has met none. Most opens are
  * like that, so this comes before all else. What fails may have left more than a journal.
  */
-static __always_inline int syscall__is_nothing(u32 family, u32 first, s64 value)
+static __always_inline int syscall__is_nothing(u32 family, u32 first, s64 value,
+					       struct task_struct *task)
 {
 	struct ea_journal *journal;
 
 	if (first || value < 0 || family < EA_FAMILY_OPEN || family > EA_FAMILY_OPENAT2)
 		return 0;
+	if (!journal__may_be_busy(task))
+		return 1;
 	journal = journal__present();
 	return !journal || !journal->count;
 }
@@ -720,7 +722,8 @@ static __always_inline int syscall__is_over(u32 family, struct ea_demand *demand
 /* The end of a syscall that may be one that rules name. */
 static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_stub)
 {
-	u32 arch_index = task__arch_index(task__current());
+	struct task_struct *task = task__current();
+	u32 arch_index = task__arch_index(task);
 	/* read once: a change of rules in between must not mix two generations' tables */
 	u32 generation = ea_config.generation;
 	struct ea_demand demand;
@@ -737,15 +740,15 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 		if (syscall__marked(generation) || !(flags & EA_CONFIG_TAKEOVER))
 			return 0;
 	}
-	nr = (u32)return__number(GET(regs, orig_ax));
+	nr = return__number(GET(regs, orig_ax));
 	entry = maps__entry(generation, arch_index, nr);
 	if (!entry)
 		return 0;
-	syscall__demand(&demand, entry);
-	if (syscall__is_nothing(entry->family, demand.first, value))
+	syscall__demand(&demand, entry, task);
+	if (syscall__is_nothing(entry->family, demand.first, value, task))
 		return 0;
 	if (!(flags & EA_CONFIG_TASK_RULES) && syscall__is_over(entry->family, &demand, value)) {
-		if (GET(task__current(), tgid) != ea_config.daemon)
+		if (GET(task, tgid) != ea_config.daemon)
 			syscall__count(arch_index, nr);
 	} else {
 		which = maps__enter();

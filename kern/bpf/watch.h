@@ -69,8 +69,12 @@ static __always_inline void watch__bind(struct ea_bound *bound, struct ea_object
 	bound->dev = object->dev;
 	bound->ino = object->ino;
 	fresh.first[0] = first;
-	if (!bpf_map_update_elem(&ea_watches, object, &fresh, BPF_NOEXIST))
+	mark__set(object->ino, object->generation);
+	if (!bpf_map_update_elem(&ea_watches, object, &fresh, BPF_NOEXIST)) {
+		/* once more: the generation may just have been emptied, and its marks with it */
+		mark__set(object->ino, object->generation);
 		return;
+	}
 	runs = bpf_map_lookup_elem(&ea_watches, object);
 	if (!runs) {
 		watch__adrift();

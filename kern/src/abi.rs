@@ -20,6 +20,8 @@ pub const TREES: usize = 16 * 64;
 pub const TREE_ROOTS: usize = 4096;
 /// `EA_WATCHES`: watched inodes and names, both generations.
 pub const WATCHES: usize = 16_384;
+/// `EA_MARKS`: marks of watched inodes, of one generation.
+pub const MARKS: usize = 8192;
 /// `EA_RUNS`
 pub const RUNS: usize = 4;
 /// `EA_WATCH_RUNS`: watched paths of one inode.
@@ -114,6 +116,12 @@ pub const ANOMALY_CREAT: u16 = 2;
 pub const NTP_VALUES: usize = 6;
 /// `EA_NO_FAMILY`
 pub const NO_FAMILY: u32 = 0xffff_ffff;
+
+/// `EA_MARK`: which mark an inode has in its generation.
+pub const fn mark(ino: u64) -> u32 {
+    let ino = ino as u32;
+    (ino ^ ino >> 16) % MARKS as u32
+}
 
 /// An enum of `abi.h` with its numbers; a variant is called as there, without the prefix.
 macro_rules! numbered {
@@ -955,12 +963,21 @@ mod tests {
         };
     }
 
+    /// The words of a section of the object.
+    fn theirs(section: &str) -> Vec<u32> {
+        let object = aya_obj::Object::parse(crate::LAYOUT).unwrap();
+        let bytes = object.maps[section].data();
+        bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect()
+    }
+
+    #[test]
+    fn marks_the_same_inodes() {
+        let inodes = [0, 8191, 8192, 0x1234_5678, 0xffff_ffff, 0xfedc_ba98_7654_3210];
+        assert_eq!(inodes.map(mark).as_slice(), theirs(".rodata.marks"));
+    }
+
     #[test]
     fn mirrors_the_c_layout() {
-        let object = aya_obj::Object::parse(crate::LAYOUT).unwrap();
-        let bytes = object.maps[".rodata.layout"].data();
-        let theirs: Vec<u32> =
-            bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect();
         let ours = layout! {
             Event { kind, cpu, seq, time, args, exit, exe_ino, root_ino, root_dev, exe_dev, success, has_exit, arch, nr, family, generation, rule, personality, ppid, pid, tid, auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses, saddr_fam, msgtype, excluded, size, args_len, mnt_ns, access, comm }
             More { kind, cpu, seq, offset, len }
@@ -994,6 +1011,6 @@ mod tests {
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring }
             Counters { produced, lost, unread, no_state, cut, adrift }
         };
-        assert_eq!(ours, theirs);
+        assert_eq!(ours, theirs(".rodata.layout"));
     }
 }

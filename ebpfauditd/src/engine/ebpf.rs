@@ -33,6 +33,7 @@ mod generation;
 mod image;
 mod kallsyms;
 mod kernel_types;
+mod mark;
 mod offer;
 mod program;
 mod shelf;

@@ -14,7 +14,7 @@ use aya::{Ebpf, Pod};
 use kern::abi;
 
 use super::value::{BoundValue, ChildValue, EndValue, ExeValue, ObjectValue, RunsValue, TagsValue};
-use super::{EngineError, array, map_error};
+use super::{EngineError, array, map_error, mark};
 use crate::lower::{Tables, Watched};
 use crate::watch::{Inode, Place, Watches};
 
@@ -89,7 +89,8 @@ pub(super) fn empty(ebpf: &mut Ebpf, slot: u32) -> Result<(), EngineError> {
     clear::<ObjectValue, u32>(ebpf, PARENTS, |key| key.0.generation == slot)?;
     clear::<ChildValue, BoundValue>(ebpf, CHILDREN, |key| key.0.generation & !abi::CHILD_EXE == slot)?;
     clear::<ObjectValue, TagsValue>(ebpf, TREES, |key| key.0.generation == slot)?;
-    clear::<ObjectValue, RunsValue>(ebpf, WATCHES, |key| key.0.generation == slot)
+    clear::<ObjectValue, RunsValue>(ebpf, WATCHES, |key| key.0.generation == slot)?;
+    mark::clear(ebpf, slot)
 }
 
 /// Fills the emptied tables of a generation with names that are not bound yet, trees and inode numbers.
@@ -99,9 +100,10 @@ pub(super) fn fill(
     tables: &Tables,
     watches: &Watches,
 ) -> Result<(), EngineError> {
-    let mut runs: Table<'_, ObjectValue, RunsValue> = table(ebpf, WATCHES)?;
     for (watched, &first) in &tables.watches {
         if let Watched::Inode(ino) = watched {
+            mark::set(ebpf, u64::from(*ino), slot)?;
+            let mut runs: Table<'_, ObjectValue, RunsValue> = table(ebpf, WATCHES)?;
             let key = object(Inode { ino: u64::from(*ino), dev: abi::ANY_DEV }, slot);
             let value = RunsValue(abi::Runs { first: [first, 0, 0, 0] });
             runs.insert(key, value, ANY).map_err(map_error("write", WATCHES))?;
@@ -275,6 +277,7 @@ fn leave(ebpf: &mut Ebpf, key: ObjectValue, first: u32) -> Result<(), EngineErro
 
 /// Puts a watch on an inode, as `watch__bind` does.
 fn join(ebpf: &mut Ebpf, key: ObjectValue, first: u32) -> Result<(), EngineError> {
+    mark::set(ebpf, key.0.ino, key.0.generation)?;
     let mut map: Table<'_, ObjectValue, RunsValue> = table(ebpf, WATCHES)?;
     let mut runs = get(&map, &key, WATCHES)?.unwrap_or(RunsValue(abi::Runs::default()));
     let mine = &mut runs.0.first[..abi::WATCH_RUNS];

@@ -94,7 +94,7 @@ impl Scene {
         settle(&mut self.ebpf, SLOT, &self.tables, &self.watches, &[]).unwrap();
     }
 
-    /// All inodes that are watched, each with its runs in order.
+    /// All inodes that are watched, each with its runs in order. Each must have its mark, or no open would look for its watches.
     fn watched(&mut self) -> Vec<(u64, Vec<u32>)> {
         let map: Table<'_, ObjectValue, RunsValue> = table(&mut self.ebpf, WATCHES).unwrap();
         let mut found: Vec<_> = map
@@ -107,6 +107,9 @@ impl Scene {
             })
             .collect();
         found.sort_unstable();
+        for &(ino, _) in &found {
+            assert!(mark::is_set(&mut self.ebpf, ino, SLOT), "{ino}");
+        }
         found
     }
 
@@ -170,6 +173,7 @@ fn what_is_there_already_is_bound() {
     scene.watch(&["one", "two", "three"]);
     scene.load();
     let inode = ino(&one);
+    assert!(!mark::is_set(&mut scene.ebpf, inode + 1, SLOT), "the number of nothing watched");
     assert_eq!(scene.watched(), [(inode, vec![10, 11])]);
     scene.load();
     assert_eq!(scene.watched(), [(inode, vec![10, 11])], "loaded again");
@@ -179,6 +183,7 @@ fn what_is_there_already_is_bound() {
     assert_eq!(scene.watched(), [(inode, vec![10])]);
     empty(&mut scene.ebpf, SLOT).unwrap();
     assert_eq!(scene.watched(), []);
+    assert!(!mark::is_set(&mut scene.ebpf, inode, SLOT), "emptied");
 }
 
 #[test]
