@@ -73,7 +73,7 @@ fuzz:
 
 check: deps
 	$(CARGO) fmt --all --check
-	clang-format-19 --dry-run --Werror kern/bpf/*.h kern/bpf/*.c
+	clang-format-19 --dry-run --Werror kern/bpf/*.h kern/bpf/abi/*.h kern/bpf/*.c
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	for page in packaging/man/*.[78]; do man --warnings -l $$page 2>&1 >/dev/null | grep . && exit 1; done; true
 

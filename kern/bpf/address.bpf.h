@@ -34,7 +34,7 @@ static __always_inline int address__keep(u64 from, u32 len, u32 out)
 	entry = maps__entry(ea_config.generation, arch_index, GET(regs, orig_ax));
 	if (!entry || !(entry->needs & EA_NEED_ADDRESS))
 		return 0;
-	kept = maps__state_or_new(&ea_addresses, task);
+	kept = state__of_or_new(&ea_addresses, task);
 	if (!kept)
 		return 0;
 	task__args(regs, arch_index, registers);

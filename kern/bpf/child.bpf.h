@@ -224,7 +224,7 @@ int ea_vfs_mkobj_done(u64 *ctx)
 /* The first of a rename's two looks: what it goes on with when the old name may go. */
 static __always_inline void child__rename_goes_on(u64 victim)
 {
-	struct ea_note *note = maps__state(&ea_notes, task__current());
+	struct ea_note *note = state__of(&ea_notes, task__current());
 	u64 old = 0, new = 0, inode = 0, rename;
 
 	if (!note || !note->rename)
@@ -278,7 +278,7 @@ int ea_vfs_rename(u64 *ctx)
 
 	if (!walk__wanted())
 		return 0;
-	note = maps__state_or_new(&ea_notes, task__current());
+	note = state__of_or_new(&ea_notes, task__current());
 	if (note)
 		walk__arguments(&note->rename, 1, ctx);
 	return 0;
@@ -295,7 +295,7 @@ int ea_vfs_rename_done(u64 *ctx)
 	if (!walk__wanted())
 		return 0;
 	walk__arguments(args, 2, ctx);
-	note = maps__state(&ea_notes, task__current());
+	note = state__of(&ea_notes, task__current());
 	if (note)
 		note->rename = 0;
 	if ((s32)args[1])

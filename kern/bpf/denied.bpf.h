@@ -27,7 +27,7 @@ int ea_path_denied(u64 *ctx)
 	    (GET(task, flags) & PF_IO_WORKER) ||
 	    !maps__entry(ea_config.generation, arch_index, GET(regs, orig_ax)))
 		return 0;
-	denied = maps__state_or_new(&ea_denials, task);
+	denied = state__of_or_new(&ea_denials, task);
 	if (!denied)
 		return 0;
 	bpf_probe_read_kernel(args, sizeof(args), ctx);
@@ -46,8 +46,8 @@ int ea_path_denied(u64 *ctx)
 /* At the exit of a syscall that failed so. */
 __noinline int denied__emit(u32 which, u32 arch_index)
 {
-	struct ea_denied *denied = maps__state(&ea_denials, task__current());
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_denied *denied = state__of(&ea_denials, task__current());
+	struct ea_frame *frame = frame__of(which);
 	u32 len;
 	u8 *to;
 
@@ -68,12 +68,12 @@ __noinline int denied__emit(u32 which, u32 arch_index)
 /* The syscall is over. */
 static __always_inline void denied__end(struct task_struct *task)
 {
-	struct ea_denied *denied = maps__state(&ea_denials, task);
+	struct ea_denied *denied = state__of(&ea_denials, task);
 
 	if (!denied)
 		return;
 	denied->kind = 0;
-	maps__forget(&ea_denials, task);
+	state__forget(&ea_denials, task);
 }
 
 #endif

@@ -126,7 +126,7 @@ static __always_inline void emit__inode(struct ea_inode *to, struct inode *inode
 /* A name: an inode's data (0: none known) and a text from user memory (0: none). */
 __noinline int emit__name(u32 which, u64 inode_at, u64 text, u32 flags)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct inode *inode = (struct inode *)inode_at;
 	struct ea_inode *to;
 	long length = 0;
@@ -155,6 +155,35 @@ __noinline int emit__name(u32 which, u64 inode_at, u64 text, u32 flags)
 		length = 0;
 	emit__end(frame, sizeof(*to) + (u32)length);
 	return 0;
+}
+
+/*
+ * A name that was taken over and never looked up, because the syscall was refused in between. The
+ * kernel acted on nothing, so the name is what the caller's memory says now.
+ */
+__noinline int emit__taken(u32 which, u64 name)
+{
+	struct ea_frame *frame = frame__of(which);
+	struct ea_lookup *to;
+	long length;
+	u8 *bytes;
+
+	if (!frame)
+		return 0;
+	bytes = emit__begin(frame, EA_ITEM_LOOKUP, 0, sizeof(*to) + EA_PATH_MAX);
+	if (!bytes)
+		return 0;
+	length = bpf_probe_read_user_str(bytes + sizeof(*to), EA_PATH_MAX, (void *)name);
+	if (length <= 0) {
+		emit__unread();
+		return 0;
+	}
+	to = (struct ea_lookup *)bytes;
+	__builtin_memset(to, 0, sizeof(*to));
+	to->name = name;
+	to->op = EA_LOOKUP_GETNAME;
+	emit__end(frame, sizeof(*to) + (((u32)length - 1) & (EA_PATH_MAX - 1)));
+	return 1;
 }
 
 static __always_inline void emit__lost(struct ea_counters *counters, u32 reason)
@@ -191,7 +220,7 @@ static __always_inline int emit__frame(struct ea_frame *frame, struct ea_counter
  */
 __noinline int emit__arguments_chunk(u32 which, u64 from, u32 offset, u32 len)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_more *more;
 
 	if (!frame || offset >= len)

@@ -40,7 +40,7 @@ static __always_inline int exec__prepare(struct task_struct *task, struct linux_
 
 	if (!ea_config.enabled)
 		return 0;
-	state = maps__task_or_new(task);
+	state = state__task_or_new(task);
 	if (!state)
 		return 0;
 	arch_index = task__arch_index(task);
@@ -151,8 +151,8 @@ static __always_inline u64 exec__mapped(struct task_struct *task, u64 at)
 __noinline int exec__emit(u32 which, u64 ip)
 {
 	struct task_struct *task = task__current();
-	struct ea_frame *frame = maps__frame(which);
-	struct ea_task *state = maps__task(task);
+	struct ea_frame *frame = frame__of(which);
+	struct ea_task *state = state__task(task);
 	struct mm_struct *mm = GET(task, mm);
 	u64 exe = 0, loader, start, end;
 	struct ea_exec *exec;

@@ -106,8 +106,8 @@ static __always_inline int filter__compare(struct ea_frame *frame, struct ea_ste
 __noinline int filter__slot(u32 which, u32 key, u32 at)
 {
 	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
-	struct ea_journal *journal = journal__present();
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_journal *journal = names__journal();
+	struct ea_frame *frame = frame__of(which);
 	u32 value, other, known;
 	struct ea_inode *inode;
 
@@ -145,7 +145,7 @@ __noinline int filter__slot(u32 which, u32 key, u32 at)
 __noinline int filter__name(u32 which, u32 key)
 {
 	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_journal *journal;
 	u32 only, tree, count;
 	int is = 0;
@@ -154,7 +154,7 @@ __noinline int filter__name(u32 which, u32 key)
 		return 0;
 	/* dir= and filetype= are about all names, whichever is being judged; their != is none */
 	only = step->op == EA_OP_TREE || step->fact == EA_NAME_TYPE ? EA_ANY_SLOT : frame->slot;
-	journal = frame->journal ? journal__present() : NULL;
+	journal = frame->journal ? names__journal() : NULL;
 	if (journal && step->op == EA_OP_TREE) {
 		tree = step->operand;
 		is = journal->count &&
@@ -180,7 +180,7 @@ __noinline int filter__test(u32 which, u32 generation, u32 key)
 {
 	u32 exe_base = (generation & 1) * EA_EXES, set_base = (generation & 1) * EA_SETS;
 	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	u32 operand, value;
 
 	if (!step || !frame)
@@ -211,7 +211,7 @@ __noinline int filter__test(u32 which, u32 generation, u32 key)
  */
 __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	u32 base = (generation & 1) * EA_STEPS;
 
 	if (!frame)
@@ -276,7 +276,7 @@ static __always_inline int filter__run(u32 which, u32 generation, u32 first)
 /* First match from `first` on. 1: a rule matched; its number and action are in the frame. */
 __noinline int filter__search(u32 which, u32 generation, u32 first)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 
 	if (!frame)
 		return 0;
@@ -292,8 +292,8 @@ __noinline int filter__search(u32 which, u32 generation, u32 first)
  */
 __noinline int filter__watch(u32 which, u32 generation, u32 at)
 {
-	struct ea_journal *journal = journal__present();
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_journal *journal = names__journal();
+	struct ea_frame *frame = frame__of(which);
 	struct ea_slot *slot;
 	int found = 0;
 	u32 first;
@@ -321,8 +321,8 @@ __noinline int filter__watch(u32 which, u32 generation, u32 at)
  */
 __noinline int filter__watches(u32 which, u32 generation, u32 matched)
 {
-	struct ea_journal *journal = journal__present();
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_journal *journal = names__journal();
+	struct ea_frame *frame = frame__of(which);
 	u32 count;
 
 	if (!frame || !journal)
@@ -384,7 +384,7 @@ static const volatile u32 ea_record_types[EA_RECORDS] SEC(".rodata.records") = {
 __noinline int filter__exclude(u32 which, u32 generation)
 {
 	u32 first = ea_config.exclude_first[generation & 1];
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 
 	if (!frame)
 		return 0;

@@ -4,7 +4,7 @@
  *
  * Two objects are made of one source. Kernels from 5.17 on take the modern one. The legacy one
  * (EA_LEGACY) does without what 5.10 lacks: typed pointers to the running task, task storage and
- * callbacks. The two differ in this file, in the accessors of per-task state (maps.h) and of the
+ * callbacks. The two differ in this file, in the accessors of per-task state (state.h) and of the
  * running task (task.h), and in the look-up of a mapping (exec.bpf.h); nowhere else.
  */
 #ifndef EA_HELPERS_H

@@ -42,7 +42,7 @@ static __always_inline u64 label__of(const struct cred *cred)
 __noinline int label__emit_profile(u32 which, u64 profile_at, u32 type)
 {
 	struct aa_profile *profile = (struct aa_profile *)profile_at;
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	u64 namespace = 0, parent = 0, unconfined = 0;
 	struct ea_profile *to;
 	const char *name = NULL;
@@ -83,7 +83,7 @@ _Static_assert(EA_ITEM_OBJECT_SID - EA_ITEM_OBJECT == EA_ITEM_SUBJECT_SID - EA_I
 /* The number of a context as an item. */
 static __always_inline int label__emit_sid(u32 which, u32 sid, u32 type)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	u32 *to = NULL;
 
 	if (frame && sid)

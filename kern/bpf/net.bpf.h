@@ -99,7 +99,7 @@ static __always_inline void net__locate(struct ea_event *head, u64 arg4, u64 arg
 /* The address that hooks have kept of the syscall; NULL: the kernel had none. */
 static __always_inline struct ea_kept_address *net__kept(struct ea_event *head, u32 compat)
 {
-	struct ea_kept_address *kept = maps__state(&ea_addresses, task__current());
+	struct ea_kept_address *kept = state__of(&ea_addresses, task__current());
 
 	if (!kept || !kept->len || kept->nr != head->nr || kept->arch_index != compat ||
 	    kept->args[0] != head->args[0] || kept->args[1] != head->args[1])
@@ -111,18 +111,18 @@ static __always_inline struct ea_kept_address *net__kept(struct ea_event *head, 
 static __always_inline void net__end(void)
 {
 	struct task_struct *task = task__current();
-	struct ea_kept_address *kept = maps__state(&ea_addresses, task);
+	struct ea_kept_address *kept = state__of(&ea_addresses, task);
 
 	if (!kept)
 		return;
 	kept->len = 0;
-	maps__forget(&ea_addresses, task);
+	state__forget(&ea_addresses, task);
 }
 
 /* The kept address as an item. */
 static __always_inline void net__emit_kept(struct ea_frame *frame)
 {
-	struct ea_kept_address *kept = maps__state(&ea_addresses, task__current());
+	struct ea_kept_address *kept = state__of(&ea_addresses, task__current());
 	u32 len = frame->address_len;
 	u8 *to;
 
@@ -151,7 +151,7 @@ static __always_inline int net__unasked(struct ea_event *head)
 /* Finds the address, and its family for the filter. */
 __noinline int net__find(u32 which, u32 compat)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_kept_address *kept;
 	struct ea_address address = {};
 	u16 family = 0;
@@ -197,7 +197,7 @@ static __always_inline u64 net__unix_dentry(u64 sk)
 __noinline int net__emit(u32 which)
 {
 	struct task_struct *task = task__current();
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct socket *socket = NULL;
 	u64 file, sk = 0, dentry = 0, inode = 0, parent = 0;
 	u64 at;

@@ -21,7 +21,7 @@ static __always_inline struct ea_note *open__note(void)
 	READ(flags, (struct nameidata *)walk, flags);
 	if ((flags & LOOKUP_PARENT) || !(flags & LOOKUP_CREATE))
 		return NULL;
-	note = maps__state_or_new(&ea_notes, task__current());
+	note = state__of_or_new(&ea_notes, task__current());
 	if (note && note->walk != walk) {
 		note->walk = walk;
 		note->told_dir = 0;
@@ -84,7 +84,7 @@ int ea_security_inode_create(u64 *ctx)
 /* Audit was told of the directory at which the open stands, if it was. */
 static __always_inline void open__tell_parent(u64 walk, u64 name)
 {
-	struct ea_note *note = maps__state(&ea_notes, task__current());
+	struct ea_note *note = state__of(&ea_notes, task__current());
 	u64 directory = 0;
 
 	READ(directory, (struct nameidata *)walk, path.dentry);
@@ -120,7 +120,7 @@ static __always_inline void open__goes_on(u64 dentry)
 		journal__inode(name, at, EA_LOOKUP_NORMAL, 0);
 		return;
 	}
-	note = maps__state(&ea_notes, task__current());
+	note = state__of(&ea_notes, task__current());
 	if (!note || note->walk != walk || note->create_dir != inode)
 		return;
 	at = note->create_child;
@@ -232,7 +232,7 @@ static __always_inline u64 open__directory(u64 walk, u64 dentry)
 /* Takes the open's note. */
 static __always_inline struct ea_note *open__take(u64 walk)
 {
-	struct ea_note *note = maps__state(&ea_notes, task__current());
+	struct ea_note *note = state__of(&ea_notes, task__current());
 
 	if (!note || note->walk != walk)
 		return NULL;
@@ -243,7 +243,7 @@ static __always_inline struct ea_note *open__take(u64 walk)
 /* 1: the open has made a file in this directory, at which the walk stands. */
 static __always_inline int open__made(u64 walk, u64 inode)
 {
-	struct ea_note *note = maps__state(&ea_notes, task__current());
+	struct ea_note *note = state__of(&ea_notes, task__current());
 
 	return note && note->walk == walk && note->create_dir == inode;
 }
@@ -358,7 +358,7 @@ __noinline int open__beyond_link(u64 walk, u64 name)
 	/* of links that are followed one after the other each takes the first place */
 	READ(link, (struct nameidata *)walk, stack);
 	READ(link, (struct saved *)link, link.dentry);
-	if (!journal__ends_with(name, link))
+	if (!slot__ends_with(name, link))
 		return 0;
 	READ(parent, (struct dentry *)link, d_parent);
 	return journal__inode(name, parent, EA_LOOKUP_PARENT, EA_SLOT_KEEP);

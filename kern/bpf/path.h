@@ -55,7 +55,7 @@ static __always_inline int path__step(struct ea_frame *frame)
 /* A stretch of the walk. 1: that was all. */
 __noinline int path__stretch(u32 which)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 
 	if (!frame)
 		return 1;
@@ -78,7 +78,7 @@ __noinline int path__run(u32 which)
 __noinline int path__emit(u32 which, u32 type)
 {
 	struct task_struct *task = task__current();
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_walk *walk;
 	struct fs_struct *fs;
 	struct mm_struct *mm;
@@ -107,15 +107,14 @@ __noinline int path__emit(u32 which, u32 type)
 		READ(dentry, exe, f_path.dentry);
 		READ(vfsmount, exe, f_path.mnt);
 	} else if (type == EA_ITEM_DIRECTORY) {
-		struct ea_task *state = maps__task(task);
+		struct ea_task *state = state__task(task);
 
 		if (!state || !state->directory)
 			return 0;
 		dentry = state->directory;
 		vfsmount = state->directory_mount;
 	} else {
-		struct ea_journal *journal =
-		    frame->journal ? maps__state(&ea_journals, task) : NULL;
+		struct ea_journal *journal = frame->journal ? state__of(&ea_journals, task) : NULL;
 
 		if (journal && journal->pwd) {
 			dentry = journal->pwd;

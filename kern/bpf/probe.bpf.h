@@ -15,7 +15,7 @@ int ea_probe_object(u64 *ctx)
 {
 	struct ea_counters *counters = maps__counters();
 	struct task_struct *task = task__current();
-	u32 *judged = maps__state_or_new(&ea_judged, task);
+	u32 *judged = state__of_or_new(&ea_judged, task);
 #ifndef EA_LEGACY
 	struct ea_object object = {};
 
@@ -24,7 +24,7 @@ int ea_probe_object(u64 *ctx)
 	if (!judged || !counters)
 		return 0;
 	*judged = exec__mapped(task, GET(task__regs(task), ip)) == maps__next(&counters->produced);
-	maps__release(&ea_judged, task);
+	state__release(&ea_judged, task);
 	return 0;
 }
 

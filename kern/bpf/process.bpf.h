@@ -15,14 +15,14 @@ int ea_fork(u64 *ctx)
 
 	if (!ea_config.enabled)
 		return 0;
-	state = maps__task_or_new(parent);
+	state = state__task_or_new(parent);
 	if (state) {
 		state->child = GET(child, pid);
 		state->pending |= EA_PENDING_FORK;
 	}
 	if (!(ea_config.flags[generation] & EA_CONFIG_TASK_RULES))
 		return 0;
-	frame = maps__frame(EA_FRAME_FORK);
+	frame = frame__of(EA_FRAME_FORK);
 	if (!frame)
 		return 0;
 	/* As audit_filter_task: the parent's facts; there is no syscall yet. */
@@ -34,7 +34,7 @@ int ea_fork(u64 *ctx)
 	task__login(parent, &frame->head);
 	if (filter__search(EA_FRAME_FORK, generation, ea_config.task_first[generation]) &&
 	    frame->never) {
-		state = maps__task_or_new(child);
+		state = state__task_or_new(child);
 		if (state)
 			state->disposition = EA_TASK_NEVER;
 		filter__tally(generation, frame->rule);
@@ -49,16 +49,16 @@ int ea_forget(u64 *ctx)
 {
 	struct ea_journal *journal;
 
-	maps__forget(&ea_tasks, task__current());
-	maps__forget(&ea_judged, task__current());
-	journal = journal__present();
+	state__forget(&ea_tasks, task__current());
+	state__forget(&ea_judged, task__current());
+	journal = names__journal();
 	if (journal)
 		journal__end(journal);
-	maps__release_texts(task__current());
-	maps__forget(&ea_specials, task__current());
-	maps__forget(&ea_denials, task__current());
-	maps__forget(&ea_addresses, task__current());
-	maps__forget(&ea_rings, task__current());
+	names__release_texts(task__current());
+	state__forget(&ea_specials, task__current());
+	state__forget(&ea_denials, task__current());
+	state__forget(&ea_addresses, task__current());
+	state__forget(&ea_rings, task__current());
 	return 0;
 }
 #endif

@@ -51,7 +51,7 @@ static __always_inline int queue__name(u64 name)
 
 	if (walk__is_error(name) || !queue__call())
 		return 0;
-	note = maps__state_or_new(&ea_notes, task__current());
+	note = state__of_or_new(&ea_notes, task__current());
 	if (note)
 		note->name = name;
 	return journal__name(name);
@@ -89,7 +89,7 @@ static __always_inline int queue__found(u64 directory, u64 dentry)
 
 	if (call != QUEUE_OPEN && call != QUEUE_UNLINK)
 		return 0;
-	note = maps__state(&ea_notes, task);
+	note = state__of(&ea_notes, task);
 	if (!note || !note->name)
 		return 0;
 	if (call == QUEUE_UNLINK)

@@ -17,7 +17,7 @@ static __always_inline int return__keep(void)
 
 	if (!ea_config.enabled || !maps__entry(ea_config.generation, arch_index, nr))
 		return 0;
-	state = maps__task_or_new(task);
+	state = state__task_or_new(task);
 	if (!state)
 		return 0;
 	task__args(regs, arch_index, args);
@@ -31,7 +31,7 @@ static __always_inline int return__keep(void)
 /* Which return it was that ends. */
 __noinline int return__kept(void)
 {
-	struct ea_task *state = maps__task(task__current());
+	struct ea_task *state = state__task(task__current());
 
 	return state && (state->pending & EA_PENDING_RETURN) ? (int)state->nr : -1;
 }
@@ -46,14 +46,14 @@ static __always_inline u32 return__number(u64 number)
 __noinline int return__take(u32 which)
 {
 	struct task_struct *task = task__current();
-	struct ea_task *state = maps__task(task);
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_task *state = state__task(task);
+	struct ea_frame *frame = frame__of(which);
 
 	if (!frame || !state || !(state->pending & EA_PENDING_RETURN))
 		return 0;
 	frame->head.nr = state->nr;
 	bpf_probe_read_kernel(frame->head.args, sizeof(frame->head.args), state->args);
-	maps__task_done(task, state);
+	state__task_done(task, state);
 	return 1;
 }
 

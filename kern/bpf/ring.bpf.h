@@ -12,7 +12,7 @@ static __always_inline int ring__enter(void)
 	if (!ea_config.enabled || (u32)GET(task, tgid) == ea_config.daemon ||
 	    !maps__entry(ea_config.generation, task__arch_index(task), GET(regs, orig_ax)))
 		return 0;
-	ring = maps__state_or_new(&ea_rings, task);
+	ring = state__of_or_new(&ea_rings, task);
 	if (!ring)
 		return 0;
 	ring->entered = 1;
@@ -67,10 +67,10 @@ int ea_io_issue_sqe(u64 *ctx)
 	READ(opcode, (struct io_kiocb *)request, opcode);
 	if (!ring__audited(opcode))
 		return 0;
-	ring = maps__state_or_new(&ea_rings, task);
+	ring = state__of_or_new(&ea_rings, task);
 	if (!ring || (ring->entered && !(GET(task, flags) & PF_IO_WORKER)))
 		return 0;
-	journal = journal__present();
+	journal = names__journal();
 	if (journal)
 		journal->count = 0;
 	ring->entered = 0;
@@ -108,7 +108,7 @@ static __always_inline void ring__facts(struct ea_frame *frame, u64 request, s64
 	struct ea_event *head = &frame->head;
 
 	head->time = 0;
-	head->exit = syscall__exit(result);
+	head->exit = ending__exit(result);
 	head->success = !result;
 	head->has_exit = 1;
 	head->saddr_fam = EA_NO_FAMILY;
@@ -116,7 +116,7 @@ static __always_inline void ring__facts(struct ea_frame *frame, u64 request, s64
 	head->pid = GET(task, tgid);
 	head->tid = GET(task, pid);
 	head->personality = GET(task, personality);
-	syscall__gather(head, task, EA_NEED_LOGIN | EA_NEED_PARENT | EA_NEED_EXE);
+	judge__gather(head, task, EA_NEED_LOGIN | EA_NEED_PARENT | EA_NEED_EXE);
 	ring__credentials(head, task, request);
 	frame->address_len = 0;
 	frame->address_kept = 0;
@@ -155,7 +155,7 @@ __noinline int ring__inside(u32 which, u32 op)
 	struct pt_regs *regs = task__regs(task);
 	u32 arch_index = task__arch_index(task);
 	u32 generation = ea_config.generation;
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_ring *ring = ring__present();
 	struct ea_journal *journal;
 	struct ea_event *head;
@@ -170,7 +170,7 @@ __noinline int ring__inside(u32 which, u32 op)
 	head->arch = task__arch(arch_index);
 	head->nr = (u32)GET(regs, orig_ax);
 	task__args(regs, arch_index, head->args);
-	journal = journal__present();
+	journal = names__journal();
 	frame->journal =
 	    journal && journal->count && (entry->needs & (EA_NEED_NAMES | EA_NEED_WATCH));
 	ring__decide(ring, frame, entry->first && filter__search(which, generation, entry->first));
@@ -191,7 +191,7 @@ __noinline int ring__inside(u32 which, u32 op)
 		return 0;
 	at = ring->count;
 	if (at >= EA_RING_OPERATIONS) {
-		journal__count_cut();
+		slot__count_cut();
 		return 0;
 	}
 	barrier_var(at);
@@ -207,7 +207,7 @@ __noinline int ring__outside(u32 which, u32 op)
 {
 	struct task_struct *task = task__current();
 	u32 generation = ea_config.generation;
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_entry *entry = ring__entry(generation);
 	struct ea_counters *counters;
 	struct ea_journal *journal;
@@ -219,7 +219,7 @@ __noinline int ring__outside(u32 which, u32 op)
 	if (!frame)
 		return 0;
 	if (ea_config.flags[generation & 1] & EA_CONFIG_TASK_RULES) {
-		state = maps__task(task);
+		state = state__task(task);
 		if (state && state->disposition == EA_TASK_NEVER)
 			return 0;
 	}
@@ -228,7 +228,7 @@ __noinline int ring__outside(u32 which, u32 op)
 	head->arch = 0;
 	head->family = EA_FAMILY_URING;
 	__builtin_memset(head->args, 0, sizeof(head->args));
-	journal = journal__present();
+	journal = names__journal();
 	frame->journal = journal && journal->count;
 	head->nr = op;
 	matched = entry->first && filter__search(which, generation, entry->first);
@@ -238,9 +238,9 @@ __noinline int ring__outside(u32 which, u32 op)
 	if (!matched)
 		return 0;
 	filter__tally(generation, frame->rule);
-	if (frame->never || !syscall__begin(which, generation))
+	if (frame->never || !judge__begin(which, generation))
 		return 0;
-	syscall__emit_task(which);
+	ending__emit_task(which);
 	to = emit__begin(frame, EA_ITEM_URINGOP, 0, sizeof(struct ea_uringop));
 	if (to) {
 		ring__describe((struct ea_uringop *)to, head, op);
@@ -273,8 +273,8 @@ static __always_inline int ring__end(u64 request, s32 result)
 	READ(file, (struct io_kiocb *)request, file);
 	if (!ring__audited(opcode))
 		return 0;
-	which = maps__enter();
-	frame = which < EA_FRAMES ? maps__frame(which) : NULL;
+	which = frame__enter();
+	frame = which < EA_FRAMES ? frame__of(which) : NULL;
 	if (frame && ea_config.enabled && (result != -EBADF || file)) {
 		ring__facts(frame, request, result);
 		if (ring->outside)
@@ -282,14 +282,14 @@ static __always_inline int ring__end(u64 request, s32 result)
 		else
 			ring__inside(which, opcode);
 	}
-	maps__leave(which);
+	frame__leave(which);
 	if (!ring->outside)
 		return 0;
 	ring->outside = 0;
-	journal = journal__present();
+	journal = names__journal();
 	if (journal)
 		journal__end(journal);
-	maps__forget(&ea_rings, task__current());
+	state__forget(&ea_rings, task__current());
 	return 0;
 }
 

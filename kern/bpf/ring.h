@@ -87,7 +87,7 @@ static __always_inline int ring__audited(u64 opcode)
 
 static __always_inline struct ea_ring *ring__present(void)
 {
-	return maps__state(&ea_rings, task__current());
+	return state__of(&ea_rings, task__current());
 }
 
 /* What the rules of a generation say of operations outside of syscalls. */
@@ -113,7 +113,7 @@ static __always_inline int ring__is_outside(u32 generation)
  */
 __noinline int ring__decided(u32 which, u32 matched)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_ring *ring = ring__present();
 
 	if (!frame || !ring || !ring->decision)
@@ -128,7 +128,7 @@ __noinline int ring__decided(u32 which, u32 matched)
 /* The operations that an io_uring_enter has carried out. */
 __noinline int ring__emit(u32 which)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	struct ea_ring *ring = ring__present();
 	u8 *to;
 
@@ -148,7 +148,7 @@ __noinline int ring__emit(u32 which)
 static __always_inline void ring__leave(void)
 {
 	struct task_struct *task = task__current();
-	struct ea_ring *ring = maps__state(&ea_rings, task);
+	struct ea_ring *ring = state__of(&ea_rings, task);
 
 	if (!ring)
 		return;
@@ -156,7 +156,7 @@ static __always_inline void ring__leave(void)
 	ring->decision = 0;
 	ring->by_list = 0;
 	ring->count = 0;
-	maps__forget(&ea_rings, task);
+	state__forget(&ea_rings, task);
 }
 
 #endif

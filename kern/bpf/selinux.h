@@ -55,28 +55,34 @@ static __always_inline u32 selinux__of_cred(const struct cred *cred)
 	return selinux__at(security, offset);
 }
 
-static __always_inline u32 selinux__of_inode(struct inode *inode)
+/* Of an object: where its security data are told, the kernel's offset into them, and the field's.
+ */
+static __always_inline u32 selinux__of(u64 security_at, u64 offset_at, u32 field)
 {
 	u64 security = 0;
 	u32 offset = 0;
 
+	bpf_probe_read_kernel(&offset, sizeof(offset), (void *)(ea_selinux_sizes + offset_at));
+	bpf_probe_read_kernel(&security, sizeof(security), (void *)security_at);
+	return selinux__at(security, offset + field);
+}
+
+static __always_inline u32 selinux__of_inode(struct inode *inode)
+{
 	if (!ea_selinux_sizes)
 		return 0;
-	READ(offset, (struct lsm_blob_sizes *)ea_selinux_sizes, lbs_inode);
-	READ(security, inode, i_security);
-	return selinux__at(security, offset + field_offset(struct inode_security_struct, sid));
+	return selinux__of((u64)inode + field_offset(struct inode, i_security),
+			   field_offset(struct lsm_blob_sizes, lbs_inode),
+			   field_offset(struct inode_security_struct, sid));
 }
 
 static __always_inline u32 selinux__of_ipc(struct kern_ipc_perm *object)
 {
-	u64 security = 0;
-	u32 offset = 0;
-
 	if (!ea_selinux_sizes)
 		return 0;
-	READ(offset, (struct lsm_blob_sizes *)ea_selinux_sizes, lbs_ipc);
-	READ(security, object, security);
-	return selinux__at(security, offset + field_offset(struct ipc_security_struct, sid));
+	return selinux__of((u64)object + field_offset(struct kern_ipc_perm, security),
+			   field_offset(struct lsm_blob_sizes, lbs_ipc),
+			   field_offset(struct ipc_security_struct, sid));
 }
 
 #endif

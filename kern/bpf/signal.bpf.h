@@ -35,7 +35,7 @@ int ea_signal(u64 *ctx)
 	if (!entry || (entry->family != EA_FAMILY_KILL && entry->family != EA_FAMILY_TGKILL &&
 		       entry->family != EA_FAMILY_PIDFD_SIGNAL))
 		return 0;
-	state = maps__task_or_new(task);
+	state = state__task_or_new(task);
 	if (!state)
 		return 0;
 	/* targets of an exit that a change of rules has kept from looking at them are not of this
@@ -57,7 +57,7 @@ int ea_signal(u64 *ctx)
 
 __noinline int signal__lookup(u32 which, u32 id)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	const struct cred *cred = NULL;
 	struct task_struct *target;
 	u8 *to;
@@ -83,8 +83,8 @@ __noinline int signal__lookup(u32 which, u32 id)
 /* One of the targets that the signal's way has left. 1: there was room. */
 __noinline int signal__target(u32 which, u32 at)
 {
-	struct ea_task *state = maps__task(task__current());
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_task *state = state__task(task__current());
+	struct ea_frame *frame = frame__of(which);
 	u8 *to;
 
 	if (!state || !frame || at >= EA_TARGETS)
@@ -100,8 +100,8 @@ __noinline int signal__target(u32 which, u32 at)
 
 __noinline int signal__emit(u32 which)
 {
-	struct ea_task *state = maps__task(task__current());
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_task *state = state__task(task__current());
+	struct ea_frame *frame = frame__of(which);
 	struct ea_event *head;
 	u32 id, number;
 

@@ -19,7 +19,7 @@ static const volatile u8 ea_socketcall_arguments[SYS_SENDMMSG + 1] SEC(".rodata.
  */
 __noinline int socketcall__emit(u32 which)
 {
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	u32 words[EA_SOCKETCALL_MAX] = {};
 	u32 call, count;
 	u8 *to;

@@ -29,7 +29,7 @@ static __always_inline struct ea_special *special__of(u32 family)
 	entry = maps__entry(ea_config.generation, arch_index, GET(regs, orig_ax));
 	if (!entry || entry->family != family)
 		return NULL;
-	special = maps__state_or_new(&ea_specials, task);
+	special = state__of_or_new(&ea_specials, task);
 	if (!special)
 		return NULL;
 	task__args(regs, arch_index, args);
@@ -48,14 +48,14 @@ static __always_inline struct ea_special *special__of(u32 family)
 /* What the running syscall has left already; for places where nothing can be made. */
 static __always_inline struct ea_special *special__left(void)
 {
-	return maps__state(&ea_specials, task__current());
+	return state__of(&ea_specials, task__current());
 }
 
 /* At the exit: what was left, as items. */
 __noinline int special__emit(u32 which, u32 arch_index)
 {
 	struct ea_special *special = special__left();
-	struct ea_frame *frame = maps__frame(which);
+	struct ea_frame *frame = frame__of(which);
 	u32 len;
 	u8 *to;
 
@@ -87,14 +87,14 @@ __noinline int special__emit(u32 which, u32 arch_index)
 /* The syscall is over. */
 static __always_inline void special__end(struct task_struct *task)
 {
-	struct ea_special *special = maps__state(&ea_specials, task);
+	struct ea_special *special = state__of(&ea_specials, task);
 
 	if (!special)
 		return;
 	special->type = 0;
 	special->has_moved = 0;
 	special->nr = ~0u;
-	maps__forget(&ea_specials, task);
+	state__forget(&ea_specials, task);
 }
 
 #endif

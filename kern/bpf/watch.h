@@ -25,6 +25,58 @@
 #define EA_FS_GONE (FS_DELETE_SELF | FS_UNMOUNT)
 #define EA_FS_END  (EA_FS_GONE | FS_MOVE_SELF)
 
+/* ---- what the running syscall has found before ------------------------------------------- */
+
+/* One slot, for the following. */
+__noinline int watch__unbind_slot(u32 at, u64 ino, u32 dev, u32 first, u32 judged)
+{
+	struct ea_journal *journal = names__journal();
+	struct ea_slot *slot;
+
+	if (!journal || at >= EA_SLOTS)
+		return 0;
+	slot = &journal->slots[at];
+	if (slot->inode.ino != ino || slot->inode.dev != dev)
+		return 0;
+	for (u32 run = 0; run < EA_WATCH_RUNS; run++) {
+		if (slot->runs.first[run] != first)
+			continue;
+		if (judged)
+			slot->flags |= EA_SLOT_UNBOUND(run);
+		else
+			slot->runs.first[run] = 0;
+	}
+	return 0;
+}
+
+/*
+ * A watch leaves an inode in the middle of a syscall (audit_update_watch). When the watched name is
+ * gone, the kernel judges the watch at this moment, without a result: `judged`. When the name has
+ * another inode now, the one before does not count any more.
+ */
+static __always_inline void watch__unbound(struct ea_object *object, u32 first, u32 judged)
+{
+	struct ea_journal *journal = names__journal();
+
+	if (!journal || !object->ino || (journal->generation & 1) != object->generation)
+		return;
+	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++)
+		watch__unbind_slot(i, object->ino, object->dev, first, judged);
+}
+
+/* The root of these trees has come to its end: the syscall's names are in none of them any more. */
+static __always_inline void watch__untagged(struct ea_tags *tags, u32 generation)
+{
+	struct ea_journal *journal = names__journal();
+
+	if (!journal || (journal->generation & 1) != generation)
+		return;
+	for (int i = 0; i < EA_TREE_WORDS; i++)
+		journal->tags[i] &= ~tags->words[i];
+}
+
+/* ---- names and inodes -------------------------------------------------------------------- */
+
 static __always_inline void watch__adrift(void)
 {
 	struct ea_counters *counters = maps__counters();
@@ -116,7 +168,7 @@ __noinline int watch__follow(u64 dir, u64 name, u64 inode, u32 mask, u32 generat
 	u32 length = 0;
 
 	__builtin_memset(&child, 0, sizeof(child));
-	journal__object(&object, dir, generation);
+	object__of(&object, dir, generation);
 	if (!bpf_map_lookup_elem(&ea_parents, &object))
 		return 0;
 	child.ino = object.ino;
@@ -126,7 +178,7 @@ __noinline int watch__follow(u64 dir, u64 name, u64 inode, u32 mask, u32 generat
 	READ(text, qstr, name);
 	bpf_probe_read_kernel(child.name, length & (EA_NAME_MAX - 1), text);
 	if (inode)
-		journal__object(&object, inode, generation);
+		object__of(&object, inode, generation);
 
 	bound = bpf_map_lookup_elem(&ea_children, &child);
 	if (bound) {
@@ -134,10 +186,10 @@ __noinline int watch__follow(u64 dir, u64 name, u64 inode, u32 mask, u32 generat
 		before.dev = bound->dev;
 		before.generation = object.generation;
 		if (!(mask & EA_FS_BIND)) {
-			journal__unbound(&before, bound->first, 1);
+			watch__unbound(&before, bound->first, 1);
 			watch__unbind(bound, object.generation);
 		} else if (inode && (before.ino != object.ino || before.dev != object.dev)) {
-			journal__unbound(&before, bound->first, 0);
+			watch__unbound(&before, bound->first, 0);
 			watch__unbind(bound, object.generation);
 			watch__bind(bound, &object);
 		}
@@ -176,10 +228,10 @@ __noinline int watch__end(u64 inode, u32 mask)
 	struct ea_tags *tags;
 
 	for (u32 generation = 0; generation < EA_GENERATIONS; generation++) {
-		journal__object(&object, inode, generation);
+		object__of(&object, inode, generation);
 		tags = bpf_map_lookup_elem(&ea_trees, &object);
 		if ((mask & EA_FS_GONE) && tags) {
-			journal__untagged(tags, generation);
+			watch__untagged(tags, generation);
 			bpf_map_delete_elem(&ea_trees, &object);
 			is_known = 1;
 		}
