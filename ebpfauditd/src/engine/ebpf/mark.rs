@@ -16,7 +16,7 @@ pub(super) fn set(ebpf: &mut Ebpf, ino: u64, slot: u32) -> Result<(), EngineErro
 
 /// Takes all marks of a generation away, in which nothing is watched any more.
 pub(super) fn clear(ebpf: &Ebpf, slot: u32) -> Result<(), EngineError> {
-    batch::write(ebpf, MARKS, slot as usize * abi::MARKS, &[0u32; abi::MARKS])
+    batch::write(ebpf, MARKS, slot as usize * abi::MARKS, &vec![0u32; abi::MARKS])
 }
 
 /// Whether an inode has a mark.
