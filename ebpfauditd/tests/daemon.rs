@@ -19,7 +19,9 @@ use compat::control::socket_path;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use site::{DAEMON, Daemon, PATIENCE, Site, Unmount, auditctl, ended, hold_audit, kernel_state, output};
+use site::{
+    Background, DAEMON, Daemon, PATIENCE, Site, Unmount, auditctl, ended, hold_audit, kernel_state, output,
+};
 
 /// Stamps of the lines of a log, each once: two events never share one.
 fn stamps(log: &str) -> Vec<&str> {
@@ -141,18 +143,19 @@ fn it_goes_into_the_background_when_it_records_and_says_when_it_cannot() {
     let _audit = hold_audit();
     let before = kernel_state();
     let site = Site::new("-D\n-w /etc/passwd -p wa -k background\n");
-    let mut command = Command::new(DAEMON);
+    let mut command = site::daemon();
     command.arg("-c").arg(site.path("etc")).arg("--run-dir").arg(site.path("run"));
     let (code, said) = ended(&mut command);
     assert_eq!(code, 0, "{said}");
     let pid: i32 = fs::read_to_string(site.path("run/ebpfauditd.pid")).unwrap().trim().parse().unwrap();
+    let background = Background(Pid::from_raw(pid));
     assert!(auditctl(&["-l"]).contains("-k background"));
     assert!(site.log().starts_with("type=DAEMON_START "));
     // The parent of the second hears the same as everybody else.
     let (code, said) = ended(&mut command);
     assert_eq!(code, 1);
     assert!(said.contains(&format!("another ebpfauditd (pid {pid})")), "{said}");
-    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    kill(background.0, Signal::SIGTERM).unwrap();
     let deadline = Instant::now() + PATIENCE;
     while site.path("run/ebpfauditd.pid").exists() {
         assert!(Instant::now() < deadline, "it does not end");

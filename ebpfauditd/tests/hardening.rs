@@ -16,9 +16,7 @@ use compat::control::batch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use site::{
-    Background, DAEMON, Daemon, PATIENCE, Site, Unmount, auditctl, ended, hold_audit, kernel_state, output,
-};
+use site::{Background, Daemon, PATIENCE, Site, Unmount, auditctl, ended, hold_audit, kernel_state, output};
 
 #[test]
 fn signals_without_a_meaning_do_nothing() {
@@ -127,7 +125,7 @@ fn relative_directories_mean_the_same_in_the_background() {
     let _audit = hold_audit();
     let before = kernel_state();
     let site = Site::new("-D\n");
-    let mut command = Command::new(DAEMON);
+    let mut command = site::daemon();
     command.args(["-c", "etc", "--run-dir", "run"]).current_dir(site.path(""));
     let (code, said) = ended(&mut command);
     assert_eq!(code, 0, "{said}");

@@ -17,6 +17,14 @@ pub(crate) const DAEMON: &str = env!("CARGO_BIN_EXE_ebpfauditd");
 /// Longest wait for anything. Loading the programs takes a second on a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The daemon, on every kernel as on one without trampolines: what these tests are about is how it deals with the kernel's
+/// audit, to which trampolines would leave none of the rules here. What it does with those has tests in the package `tests`.
+pub(crate) fn daemon() -> Command {
+    let mut command = Command::new(DAEMON);
+    command.args(["--mask-engine", "trampoline"]);
+    command
+}
+
 /// Held by every test, of this crate and of others, that changes the kernel's audit.
 pub(crate) fn hold_audit() -> Flock<File> {
     assert!(nix::unistd::geteuid().is_root(), "this test needs root: it registers an audit daemon");
@@ -53,7 +61,7 @@ impl Site {
     }
 
     pub(crate) fn command(&self, run: &str) -> Command {
-        let mut command = Command::new(DAEMON);
+        let mut command = daemon();
         command.arg("-n").arg("-c").arg(self.path("etc")).arg("--run-dir").arg(self.path(run));
         command
     }
