@@ -54,8 +54,9 @@ fn it_records_what_rules_and_programs_ask_for_and_leaves_no_trace() {
     let log = site.log();
     assert!(log.starts_with("type=DAEMON_START "), "{log}");
     assert!(log.lines().last().unwrap().starts_with("type=DAEMON_END "), "{log}");
+    let last = log.lines().last().unwrap();
     assert!(
-        log.lines().last().unwrap().contains(&format!(" pid={} res=success", std::process::id())),
+        last.contains(&format!(" pid={} ", std::process::id())) && last.contains(" res=success"),
         "{log}"
     );
     assert!(log.contains("op=set audit_backlog_limit=4096 old="), "{log}");

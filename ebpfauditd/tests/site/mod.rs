@@ -56,8 +56,12 @@ impl Site {
         fs::write(self.path(name), text).unwrap();
     }
 
+    /// The log as it is now; empty for the moment in which it is rotated.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.path("log/audit.log")).unwrap()
+        match fs::read_to_string(self.path("log/audit.log")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            log => log.unwrap(),
+        }
     }
 
     pub(crate) fn command(&self, run: &str) -> Command {
