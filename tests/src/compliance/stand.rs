@@ -117,6 +117,8 @@ impl<'a> Stand<'a> {
         let mut seen = Vec::new();
         let state = self.state;
         for series in table.iter().filter(|series| series.is_for(state)) {
+            // All of them take minutes on an emulated processor: whoever watches must see that it goes on.
+            println!("{} ({}): {}", self.programs.name(), self.state.name(), series.name);
             self.series(series, scratch, &mut seen).with_context(|| {
                 format!("{} ({}): {}", self.programs.name(), self.state.name(), series.name)
             })?;
