@@ -17,6 +17,7 @@ the benchmark (built for release).
 
   --kernel NAME[,NAME]   5.10, 6.1, 6.12, 7 (default: all)
   --only NAME[,NAME]     these test programs, e.g. comparison or ebpfauditd/daemon
+                         (default: all but tests/compliance, which takes ten minutes)
   --filter TEXT          of them, the tests whose names contain TEXT
   --release              what is built for release
   --write FILE           put what the benchmark measured into this page, e.g. docs/performance.md
