@@ -329,9 +329,12 @@ __noinline int filter__watches(u32 which, u32 generation, u32 matched)
 		return matched;
 	frame->limit = matched ? frame->rule : EA_NO_LIMIT;
 	count = journal->count;
-	for (u32 i = 0; i < EA_SLOTS && i < count; i++)
+	for (u32 i = 0; i < EA_SLOTS && i < count; i++) {
+		if (journal->generation != generation)
+			journal__renew(i, generation);
 		if (filter__watch(which, generation, i))
 			return 1;
+	}
 	return matched;
 }
 

@@ -370,6 +370,30 @@ static __always_inline void journal__leave(void)
 
 /* ---- at the exit ------------------------------------------------------------------------- */
 
+/*
+ * The rules have changed since a name was looked up: what watches its inode is found again, for a
+ * run has another number now. A watch that the syscall took off itself is left as it is.
+ */
+__noinline int journal__renew(u32 at, u32 generation)
+{
+	struct ea_journal *journal = names__journal();
+	struct ea_object object = {};
+	struct ea_runs runs = {};
+	struct ea_slot *slot;
+
+	if (!journal || at >= EA_SLOTS)
+		return 0;
+	slot = &journal->slots[at];
+	if (!(slot->flags & EA_LOOKUP_INODE) || slot->flags >= EA_SLOT_UNBOUND(0))
+		return 0;
+	object.ino = slot->inode.ino;
+	object.dev = slot->inode.dev;
+	object.generation = generation & 1;
+	object__runs(&runs, &object);
+	slot->runs = runs;
+	return 0;
+}
+
 /* All slots. 1: there were names, so that CWD belongs to the event. */
 __noinline int journal__emit(u32 which, u32 count)
 {
