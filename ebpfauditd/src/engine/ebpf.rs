@@ -18,6 +18,7 @@ use crate::decode::Decoder;
 use crate::family::{ARCHES, Services};
 use crate::lower::lower;
 use crate::plan::{EngineKind, Offer, Plan};
+use crate::privilege::give_back_memory;
 use crate::syscall_function::{Moment, Prototype, Stub};
 use crate::watch::{Inode, Lost, Watches};
 
@@ -51,6 +52,7 @@ pub use error::EngineError;
 use error::map_error;
 pub use generation::{Generation, Generations};
 use offer::Ways;
+use program::Loading;
 use shelf::Shelf;
 pub use source::RingSource;
 use tables::array;
@@ -95,7 +97,7 @@ pub struct Engine {
     shelf: Option<Arc<Shelf>>,
     /// Stubs that are being attached.
     takeover: Option<Takeover>,
-    /// Kept until the first rules are in force; read again if a program is to be loaded later.
+    /// Kept until the first rules are in force and their stubs have what they go on into; read again if a program is to be loaded later.
     btf: Option<Btf>,
     config: abi::Config,
     index: Vec<Vec<abi::Entry>>,
@@ -192,11 +194,14 @@ impl Engine {
         follow::settle(&mut self.ebpf, slot, &tables, &self.watches, &self.exes)?;
         let known = self.tallies.known(&self.ebpf, rules)?;
         self.switch(tables)?;
+        // the programs that stubs go on into are loaded by it
+        if later.is_empty() {
+            self.btf = None;
+        }
         self.takeover = (!later.is_empty()).then_some(Takeover::Waiting(later));
         self.tallies.begin(slot as usize, rules, known);
         self.watches.keep(served(rules, plan));
         self.attachments.keep_only(&wanted);
-        self.btf = None;
         Ok(())
     }
 
@@ -255,6 +260,7 @@ impl Engine {
                     .collect();
                 let worker = Worker::start(stubs?, self.shelf.clone()).map_err(EngineError::Thread)?;
                 self.btf = None;
+                give_back_memory();
                 Some(Takeover::Running(worker))
             }
             Some(Takeover::Running(worker)) if worker.is_over() => Some(self.finish(worker)?),
@@ -320,7 +326,8 @@ impl Engine {
         }
         let btf = self.btf.as_ref().filter(|_| !loaded);
         let mut done = Vec::with_capacity(hooks.len() + stubs.len());
-        for (hook, hung) in program::hang(&mut self.ebpf, btf, &hooks, !self.masked, self.shelf.as_ref()) {
+        let loading = Loading { btf, trampolines: !self.masked, shelf: self.shelf.as_ref() };
+        for (hook, hung) in program::hang(&mut self.ebpf, loading, &hooks) {
             let attached = match hung {
                 Ok((way, links)) => {
                     self.ways.insert(hook, way);
@@ -345,7 +352,7 @@ impl Engine {
 
     fn need_btf(&mut self) -> Result<(), EngineError> {
         if self.btf.is_none() {
-            self.btf = Some(kernel_types::excerpt_of_kernel()?);
+            self.btf = Some(kernel_types::places_in_kernel()?);
         }
         Ok(())
     }

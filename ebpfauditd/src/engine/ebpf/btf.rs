@@ -1,5 +1,5 @@
-//! A single pass over the kernel's BTF for the few functions that are wanted: parsing all of it into a tree takes long and much
-//! memory, and searching that tree by name as long again.
+//! The kernel's BTF as it lies in memory, and the few functions of it that are wanted: parsing all of it into a tree takes long and
+//! much memory, and searching that tree by name as long again.
 //!
 //! Source: `Documentation/bpf/btf.rst`.
 
@@ -8,11 +8,13 @@ use std::collections::{HashMap, HashSet};
 use crate::syscall_function::{Declaration, Prototype};
 
 const MAGIC: u16 = 0xeb9f;
+/// `sizeof(struct btf_header)`
+const HEADER: u32 = 24;
 /// `struct btf_type` without what follows it.
 pub(super) const TYPE: usize = 12;
 
 const KIND_INT: u32 = 1;
-const KIND_PTR: u32 = 2;
+pub(super) const KIND_PTR: u32 = 2;
 pub(super) const KIND_ARRAY: u32 = 3;
 pub(super) const KIND_STRUCT: u32 = 4;
 pub(super) const KIND_UNION: u32 = 5;
@@ -21,7 +23,7 @@ pub(super) const KIND_FWD: u32 = 7;
 pub(super) const KIND_TYPEDEF: u32 = 8;
 pub(super) const KIND_CONST: u32 = 10;
 pub(super) const KIND_FUNC: u32 = 12;
-const KIND_FUNC_PROTO: u32 = 13;
+pub(super) const KIND_FUNC_PROTO: u32 = 13;
 const KIND_VAR: u32 = 14;
 const KIND_DATASEC: u32 = 15;
 const KIND_DECL_TAG: u32 = 17;
@@ -29,7 +31,6 @@ pub(super) const KIND_ENUM64: u32 = 19;
 
 /// BTF as bytes, with the place of each type.
 pub(super) struct Types<'a> {
-    header: &'a [u8],
     bytes: &'a [u8],
     strings: &'a [u8],
     /// Where each type begins; the first is type 1.
@@ -64,8 +65,7 @@ impl<'a> Types<'a> {
             let start = header.checked_add(word(bytes, at)? as usize)?;
             bytes.get(start..start.checked_add(word(bytes, at + 4)? as usize)?)
         };
-        let mut btf =
-            Self { header: bytes.get(..header)?, bytes: part(8)?, strings: part(16)?, places: Vec::new() };
+        let mut btf = Self { bytes: part(8)?, strings: part(16)?, places: Vec::new() };
         let mut at = 0;
         while at < btf.bytes.len() {
             let head = btf.head_at(at)?;
@@ -99,16 +99,6 @@ impl<'a> Types<'a> {
     /// The types' heads; the first is type 1.
     pub(super) fn heads(&self) -> impl Iterator<Item = Head> + '_ {
         self.places.iter().filter_map(|&place| self.head_at(place as usize))
-    }
-
-    /// The same BTF with other types.
-    pub(super) fn with_types(&self, types: &[u8]) -> Vec<u8> {
-        let (length, strings) = (types.len() as u32, self.strings.len() as u32);
-        let mut out = self.header.to_vec();
-        for (at, value) in [(8, 0), (12, length), (16, length), (20, strings)] {
-            out[at..at + 4].copy_from_slice(&u32::to_ne_bytes(value));
-        }
-        [&out, types, self.strings].concat()
     }
 
     pub(super) fn head(&self, id: u32) -> Option<Head> {
@@ -154,14 +144,24 @@ pub(super) fn trailing(head: Head) -> Option<usize> {
     })
 }
 
-/// The wanted functions that BTF declares as the kernel declares those of syscalls. `None` if `bytes` are not BTF.
+/// BTF of these types and these names.
+pub(super) fn made_of(types: &[u8], names: &[u8]) -> Vec<u8> {
+    let (length, strings) = (types.len() as u32, names.len() as u32);
+    let mut out = MAGIC.to_ne_bytes().to_vec();
+    // version and flags
+    out.extend([1, 0]);
+    for word in [HEADER, 0, length, length, strings] {
+        out.extend(word.to_ne_bytes());
+    }
+    [&out, types, names].concat()
+}
+
+/// The wanted functions that BTF declares as the kernel declares those of syscalls.
 ///
 /// A name may stand there twice, once with each prototype: a weak declaration is in the way of the real one, which is taken.
-pub(super) fn functions(bytes: &[u8], wanted: &HashSet<String>) -> Option<HashMap<String, Declaration>> {
-    let btf = Types::new(bytes)?;
+pub(super) fn functions(btf: &Types<'_>, wanted: &HashSet<String>) -> HashMap<String, Declaration> {
     let mut found: HashMap<String, Declaration> = HashMap::new();
-    for (at, &place) in btf.places.iter().enumerate() {
-        let head = btf.head_at(place as usize)?;
+    for (id, head) in (1..).zip(btf.heads()) {
         if head.kind != KIND_FUNC {
             continue;
         }
@@ -170,29 +170,27 @@ pub(super) fn functions(bytes: &[u8], wanted: &HashSet<String>) -> Option<HashMa
             continue;
         };
         let Some(prototype) = btf.prototype(head.word) else { continue };
-        let declaration = Declaration { id: at as u32 + 1, prototype };
+        let declaration = Declaration { id, prototype };
         match found.get_mut(name) {
             Some(known) if prototype < known.prototype => *known = declaration,
             Some(_) => {}
             None => drop(found.insert(name.to_owned(), declaration)),
         }
     }
-    Some(found)
+    found
 }
 
-/// The wanted functions that BTF has once: one of several of a name cannot be told from the others.
-pub(super) fn single(bytes: &[u8], wanted: &HashSet<&str>) -> Option<HashSet<String>> {
-    let btf = Types::new(bytes)?;
+/// The wanted type names that BTF has, and the wanted functions that it has once: one of several of a name cannot be told from the
+/// others.
+pub(super) fn single(btf: &Types<'_>, wanted: &HashSet<&str>) -> HashSet<String> {
     let mut found: HashMap<&str, u32> = HashMap::new();
-    for &place in &btf.places {
-        let head = btf.head_at(place as usize)?;
-        if head.kind == KIND_FUNC
-            && let Some(name) = btf.name(head.name).filter(|name| wanted.contains(name))
-        {
-            *found.entry(name).or_default() += 1;
+    for head in btf.heads().filter(|head| matches!(head.kind, KIND_FUNC | KIND_TYPEDEF)) {
+        if let Some(name) = btf.name(head.name).filter(|name| wanted.contains(name)) {
+            let times = found.entry(name).or_default();
+            *times = if head.kind == KIND_FUNC { *times + 1 } else { 1 };
         }
     }
-    Some(found.into_iter().filter(|&(_, count)| count == 1).map(|(name, _)| name.to_owned()).collect())
+    found.into_iter().filter(|&(_, times)| times == 1).map(|(name, _)| name.to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -226,13 +224,7 @@ mod tests {
         }
 
         fn bytes(&self) -> Vec<u8> {
-            let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
-            let mut bytes = MAGIC.to_ne_bytes().to_vec();
-            bytes.extend([1, 0]);
-            for part in [24, 0, types, types, strings] {
-                bytes.extend(u32::to_ne_bytes(part));
-            }
-            [bytes, self.types.clone(), self.strings.clone()].concat()
+            made_of(&self.types, &self.strings)
         }
     }
 
@@ -254,16 +246,18 @@ mod tests {
         let other = btf.add(b, KIND_FUNC, 0, without, &[]);
         let bytes = btf.bytes();
         let wanted = names.map(str::to_owned).into();
-        let found = functions(&bytes, &wanted).unwrap();
+        let types = Types::new(&bytes).unwrap();
+        let found = functions(&types, &wanted);
         assert_eq!(found["__x64_sys_a"], Declaration { id: real, prototype: Prototype::Registers });
         assert_eq!(found["__x64_sys_b"], Declaration { id: other, prototype: Prototype::Unused });
         assert_eq!(found.len(), 2);
         // cut off anywhere, it is refused or has fewer; it never panics
         for end in 0..bytes.len() {
-            assert!(functions(&bytes[..end], &wanted).is_none_or(|found| found.len() <= 2));
+            let cut = Types::new(&bytes[..end]).map(|types| functions(&types, &wanted));
+            assert!(cut.is_none_or(|found| found.len() <= 2));
         }
-        assert!(functions(b"no BTF at all, but long enough", &wanted).is_none());
-        let alone = single(&bytes, &["__x64_sys_a", "__x64_sys_b", "absent"].into()).unwrap();
+        assert!(Types::new(b"no BTF at all, but long enough").is_none());
+        let alone = single(&types, &["__x64_sys_a", "__x64_sys_b", "absent"].into());
         assert_eq!(alone, HashSet::from(["__x64_sys_b".to_owned()]));
     }
 
@@ -275,7 +269,7 @@ mod tests {
             return;
         };
         let wanted: HashSet<String> = crate::syscall_function::symbols(&crate::family::ARCHES).collect();
-        let found = functions(&bytes, &wanted).unwrap();
+        let found = functions(&Types::new(&bytes).unwrap(), &wanted);
         assert!(found.len() > 300, "{}", found.len());
         let btf = aya::Btf::from_sys_fs().unwrap();
         for name in ["__x64_sys_openat", "__x64_sys_umask", "__do_sys_fork", "__x64_sys_renameat2"] {

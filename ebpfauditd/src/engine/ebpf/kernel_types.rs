@@ -1,12 +1,15 @@
 //! What the kernel says of itself, read once: its types, the functions that carry out syscalls, where they are.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::BufReader;
+use std::thread;
 
 use aya::{Btf, Endianness};
 use kern::hooks::{HOOKS, HookKind, JUDGES, OBJECT_PROBE, Place, TRAMPOLINE_PROBE};
 
+use super::btf::Types;
 use super::error::EngineError;
 use super::symbol::{self, Variables};
 use super::{btf, excerpt, image, kallsyms};
@@ -18,11 +21,13 @@ pub(super) const PATH: &str = "/sys/kernel/btf/vmlinux";
 
 /// What there is to know before anything is loaded.
 pub(super) struct KernelTypes {
-    /// What the programs need of the kernel's BTF.
+    /// The types that programs are relocated by.
+    pub(super) relocation: Btf,
+    /// What programs are attached to.
     pub(super) btf: Btf,
     /// The functions of syscalls.
     pub(super) kernel: Kernel,
-    /// The functions that hooks hang on, as far as there is one of the name.
+    /// The functions and the types of tracepoints that hooks hang on, as far as there is one of the name.
     pub(super) hooked: HashSet<String>,
     /// Addresses of variables that programs read.
     pub(super) variables: Variables,
@@ -34,55 +39,76 @@ fn places() -> impl Iterator<Item = &'static Place> {
     hooks.chain(JUDGES.iter().map(|judge| &judge.place)).chain([&TRAMPOLINE_PROBE, &OBJECT_PROBE])
 }
 
+/// What the kernel's BTF calls a place's function or tracepoint.
+pub(super) fn name(place: &Place) -> Cow<'static, str> {
+    match place.kind {
+        // a tracepoint with typed arguments is known by a type
+        HookKind::BtfTracepoint => Cow::Owned(format!("btf_trace_{}", place.target)),
+        HookKind::Fentry | HookKind::Fexit => Cow::Borrowed(place.target),
+    }
+}
+
 fn bad(problem: &str) -> EngineError {
     EngineError::Btf(problem.to_owned())
 }
 
-/// The excerpt of the kernel's BTF that programs are loaded with.
-fn part(bytes: &[u8]) -> Result<Btf, EngineError> {
-    let mut types = HashSet::new();
+fn parse(excerpt: Option<Vec<u8>>) -> Result<Btf, EngineError> {
+    let bytes = excerpt.ok_or_else(|| bad("it is damaged"))?;
+    Btf::parse(&bytes, Endianness::default()).map_err(|error| EngineError::Btf(error.to_string()))
+}
+
+/// The types that our objects speak of.
+fn relocation(types: &Types<'_>) -> Result<Btf, EngineError> {
+    let mut names = HashSet::new();
     for object in [kern::OBJECT, kern::LEGACY_OBJECT] {
         let section = image::section(object, b".BTF").ok_or_else(|| bad("our own objects have none"))?;
-        types.extend(excerpt::type_names(section).ok_or_else(|| bad("our own objects' is damaged"))?);
+        names.extend(excerpt::type_names(section).ok_or_else(|| bad("our own objects' is damaged"))?);
     }
-    // a tracepoint with typed arguments is known by a type
-    let tracepoints: Vec<String> = places()
-        .filter(|place| place.kind == HookKind::BtfTracepoint)
-        .map(|place| format!("btf_trace_{}", place.target))
-        .collect();
-    types.extend(tracepoints.iter().map(String::as_str));
-    let functions = places().map(|place| place.target).collect();
-    let bytes = excerpt::excerpt(bytes, &types, &functions).ok_or_else(|| bad("it is of an unknown kind"))?;
-    Btf::parse(&bytes, Endianness::default()).map_err(|error| EngineError::Btf(error.to_string()))
+    parse(excerpt::of_types(types, &names))
 }
 
 fn read() -> Result<Vec<u8>, EngineError> {
     fs::read(PATH).map_err(|error| EngineError::Btf(error.to_string()))
 }
 
-/// The excerpt of the kernel's BTF alone.
-pub(super) fn excerpt_of_kernel() -> Result<Btf, EngineError> {
-    part(&read()?)
+fn types(bytes: &[u8]) -> Result<Types<'_>, EngineError> {
+    Types::new(bytes).ok_or_else(|| bad("it is of an unknown kind"))
+}
+
+/// What programs are attached to, alone.
+pub(super) fn places_in_kernel() -> Result<Btf, EngineError> {
+    let names: Vec<_> = places().map(name).collect();
+    parse(excerpt::of_names(&types(&read()?)?, &names.iter().map(AsRef::as_ref).collect()))
+}
+
+/// Addresses of the wanted symbols; none where the kernel does not tell.
+fn listed(wanted: &HashSet<String>) -> HashMap<String, u64> {
+    let list = File::open("/proc/kallsyms");
+    let addresses =
+        list.and_then(|list| kallsyms::addresses(BufReader::with_capacity(1 << 16, list), wanted));
+    addresses.unwrap_or_default()
 }
 
 impl KernelTypes {
-    /// Reads all of it.
+    /// Reads all of it, the list of symbols beside the types.
     pub(super) fn read() -> Result<Self, EngineError> {
-        let bytes = read()?;
         let syscalls: HashSet<String> = syscall_function::symbols(&ARCHES).collect();
-        let targets = places().map(|place| place.target).collect();
         let mut wanted = syscalls.clone();
         wanted.extend(symbol::wanted().map(str::to_owned));
-        let list = File::open("/proc/kallsyms");
-        let addresses =
-            list.and_then(|list| kallsyms::addresses(BufReader::with_capacity(1 << 16, list), &wanted));
-        let mut addresses: HashMap<String, u64> = addresses.unwrap_or_default();
-        let variables = Variables::of_this_kernel(&addresses);
-        addresses.retain(|name, _| syscalls.contains(name));
-        let declared = btf::functions(&bytes, &syscalls).unwrap_or_default();
-        let mut hooked = btf::single(&bytes, &targets).unwrap_or_default();
+        let list = thread::spawn(move || listed(&wanted));
+        let bytes = read()?;
+        let types = types(&bytes)?;
+        let names: Vec<_> = places().map(name).collect();
+        let names = names.iter().map(AsRef::as_ref).collect();
+        let declared = btf::functions(&types, &syscalls);
+        let mut hooked = btf::single(&types, &names);
         // of those that stand there twice one is a declaration of the same
         hooked.extend(declared.keys().cloned());
-        Ok(Self { btf: part(&bytes)?, kernel: Kernel { declared, addresses }, hooked, variables })
+        let relocation = relocation(&types)?;
+        let btf = parse(excerpt::of_names(&types, &names))?;
+        let mut addresses = list.join().unwrap_or_default();
+        let variables = Variables::of_this_kernel(&addresses);
+        addresses.retain(|name, _| syscalls.contains(name));
+        Ok(Self { relocation, btf, kernel: Kernel { declared, addresses }, hooked, variables })
     }
 }

@@ -73,22 +73,16 @@ fn load_hook(
     Err(first.unwrap_or(EngineError::NoTrampolines))
 }
 
-/// The first of a hook's ways whose functions the kernel has (`None`: no trampolines); tracepoints have small programs, which
-/// are loaded.
+/// The first of a hook's ways whose functions and tracepoints the kernel has.
 fn promising(
-    ebpf: &mut Ebpf,
-    btf: &Btf,
     hook: Hook,
-    functions: Option<&HashSet<String>>,
+    trampolines: bool,
+    hooked: &HashSet<String>,
 ) -> Result<&'static [Place], EngineError> {
-    let mut place_is_there = |place: &Place| {
-        if place.kind.is_trampoline() {
-            functions.is_some_and(|functions| functions.contains(place.target))
-        } else {
-            program::load(ebpf, btf, place).is_ok()
-        }
+    let place_is_there = |place: &Place| {
+        (trampolines || !place.kind.is_trampoline()) && hooked.contains(kernel_types::name(place).as_ref())
     };
-    let way = hook.info().ways.iter().find(|way| way.iter().all(&mut place_is_there));
+    let way = hook.info().ways.iter().find(|way| way.iter().all(place_is_there));
     way.copied().ok_or(EngineError::Absent)
 }
 
@@ -144,9 +138,7 @@ impl Engine {
                     Err(EngineError::Hidden)
                 }
                 hook if options.thorough => load_hook(&mut ebpf, btf, hook, trampoline.is_ok()),
-                // a large program, which every kernel takes that takes the object
-                Hook::SyscallExit => Ok(info.ways[0]),
-                hook => promising(&mut ebpf, btf, hook, trampoline.is_ok().then_some(&types.hooked)),
+                hook => promising(hook, trampoline.is_ok(), &types.hooked),
             };
             let what = way_name(found.as_ref().copied().unwrap_or(info.ways[0]));
             let outcome = found.as_ref().map(|_| info.purpose.to_owned()).map_err(EngineError::brief);

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::slice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use aya::maps::ProgramArray;
@@ -70,7 +71,7 @@ pub(super) fn load_maps<'a>(
     object: &[u8],
 ) -> Result<Ebpf, EngineError> {
     loader
-        .btf(Some(&types.btf))
+        .btf(Some(&types.relocation))
         .allow_unsupported_maps()
         .map_max_entries("ea_events", ring_bytes)
         .override_global("ea_has_tai", &globals.has_tai, true)
@@ -159,23 +160,53 @@ pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), Engi
 struct Wanted<'a> {
     hook: Hook,
     programs: HashMap<&'a str, &'a mut Program>,
+    /// The ways that are left, best first.
+    ways: slice::Iter<'static, &'static [Place]>,
+    /// Why the best way cannot be had.
+    error: Option<EngineError>,
 }
 
 impl Wanted<'_> {
-    fn way(
-        &mut self,
-        way: &'static [Place],
-        btf: Option<&Btf>,
-        store: Option<&Arc<Shelf>>,
-    ) -> Result<Vec<Link>, EngineError> {
-        for place in way {
-            let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
-            // without BTF all of them are loaded
-            if let Some(btf) = btf {
-                load_at(program, btf, place)?;
+    /// Loads the programs of the first way for which the kernel takes them: some functions can be named by a program and yet not be
+    /// hooked (before 6.6 those of more than six arguments). `None`: no way is left.
+    fn load(&mut self, loading: &Loading<'_>) -> Option<&'static [Place]> {
+        while let Some(&way) = self.ways.next() {
+            if !loading.trampolines && way.iter().any(|place| place.kind.is_trampoline()) {
+                continue;
+            }
+            match way.iter().try_for_each(|place| self.load_place(place, loading)) {
+                Ok(()) => return Some(way),
+                Err(error) => drop(self.error.get_or_insert(error)),
             }
         }
-        way.iter().map(|place| Ok(Link::new(self.link(place, btf)?, store))).collect()
+        None
+    }
+
+    fn load_place(&mut self, place: &Place, loading: &Loading<'_>) -> Result<(), EngineError> {
+        let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
+        // without BTF all of them are loaded
+        loading.btf.map_or(Ok(()), |btf| load_at(program, btf, place))
+    }
+
+    /// Attaches what [`load`](Self::load) has loaded; where the kernel refuses that, what the next way has.
+    fn hang(&mut self, mut way: &'static [Place], loading: &Loading<'_>) -> Hung {
+        loop {
+            let links: Result<Vec<Link>, EngineError> = way
+                .iter()
+                .map(|place| Ok(Link::new(self.link(place, loading.btf)?, loading.shelf)))
+                .collect();
+            match links {
+                Ok(links) => return Ok((way, links)),
+                Err(error) => drop(self.error.get_or_insert(error)),
+            }
+            let Some(next) = self.load(loading) else { return Err(self.refusal()) };
+            way = next;
+        }
+    }
+
+    /// Why there is no way.
+    fn refusal(&mut self) -> EngineError {
+        self.error.take().unwrap_or(EngineError::NoTrampolines)
     }
 
     /// Attaches a program that is loaded. One that was attached before must be loaded anew before 5.13, which says that by `ENOENT`
@@ -197,55 +228,67 @@ impl Wanted<'_> {
         }
         attached.map_err(|error| failed(place)(ProgramError::IOError(error)))
     }
-
-    /// The first way that can be had: some functions can be named by a program and yet not be hooked (before 6.6 those of more
-    /// than six arguments). The error is that of the first.
-    fn had(
-        &mut self,
-        btf: Option<&Btf>,
-        trampolines: bool,
-        store: Option<&Arc<Shelf>>,
-    ) -> Result<(&'static [Place], Vec<Link>), EngineError> {
-        let mut first = None;
-        for &way in self.hook.info().ways {
-            if !trampolines && way.iter().any(|place| place.kind.is_trampoline()) {
-                continue;
-            }
-            match self.way(way, btf, store) {
-                Ok(links) => return Ok((way, links)),
-                Err(error) => drop(first.get_or_insert(error)),
-            }
-        }
-        Err(first.unwrap_or(EngineError::NoTrampolines))
-    }
 }
 
 /// What became of a hook: where it hangs, and by what.
 pub(super) type Hung = Result<(&'static [Place], Vec<Link>), EngineError>;
 
-/// Loads the programs of hooks, unless all are loaded and can be attached again (then there is no need of `btf`), and attaches them. On all CPUs: one verifies
-/// while another attaches.
-pub(super) fn hang(
-    ebpf: &mut Ebpf,
-    btf: Option<&Btf>,
-    hooks: &[Hook],
-    trampolines: bool,
-    shelf: Option<&Arc<Shelf>>,
-) -> Vec<(Hook, Hung)> {
+/// How hooks are to be had.
+#[derive(Clone, Copy)]
+pub(super) struct Loading<'a> {
+    /// The kernel's BTF; `None` if all programs are loaded and can be attached again.
+    pub(super) btf: Option<&'a Btf>,
+    /// Whether trampolines may be used.
+    pub(super) trampolines: bool,
+    /// Where links are kept.
+    pub(super) shelf: Option<&'a Arc<Shelf>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Loads the programs of hooks, and attaches them. On all CPUs: one verifies while another attaches, for the kernel attaches one
+/// after the other, and lets those who wait for it spin. What takes longest is to stand first in `hooks`.
+pub(super) fn hang(ebpf: &mut Ebpf, loading: Loading<'_>, hooks: &[Hook]) -> Vec<(Hook, Hung)> {
     let mut programs: HashMap<&str, &mut Program> = ebpf.programs_mut().collect();
-    let wanted = hooks.iter().map(|&hook| {
-        let places = hook.info().ways.iter().copied().flatten();
-        let programs = places.filter_map(|place| programs.remove_entry(place.program)).collect();
-        Wanted { hook, programs }
-    });
-    let waiting: Mutex<Vec<Wanted<'_>>> = Mutex::new(wanted.collect());
+    let wanted: Vec<Wanted<'_>> = hooks
+        .iter()
+        .map(|&hook| {
+            let ways = hook.info().ways;
+            let places = ways.iter().copied().flatten();
+            let programs = places.filter_map(|place| programs.remove_entry(place.program)).collect();
+            Wanted { hook, programs, ways: ways.iter(), error: None }
+        })
+        .collect();
+    let waiting = Mutex::new(wanted.into_iter());
+    let loaded = Mutex::new(Vec::new());
     let done = Mutex::new(Vec::with_capacity(hooks.len()));
     let work = || {
         loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(mut wanted) = next else { return };
-            let hung = wanted.had(btf, trampolines, shelf);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((wanted.hook, hung));
+            let next = locked(&waiting).next();
+            let over = next.is_none();
+            if let Some(mut wanted) = next {
+                match wanted.load(&loading) {
+                    Some(way) => locked(&loaded).push((wanted, way)),
+                    None => {
+                        let refusal = wanted.refusal();
+                        locked(&done).push((wanted.hook, Err(refusal)));
+                    }
+                }
+            }
+            let one_at_a_time = if over { Some(locked(&done)) } else { done.try_lock().ok() };
+            if let Some(mut done) = one_at_a_time {
+                loop {
+                    let next = locked(&loaded).pop();
+                    let Some((mut wanted, way)) = next else { break };
+                    let hung = wanted.hang(way, &loading);
+                    done.push((wanted.hook, hung));
+                }
+            }
+            if over {
+                return;
+            }
         }
     };
     thread::scope(|scope| {
