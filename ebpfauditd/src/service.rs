@@ -265,7 +265,7 @@ impl Service {
     pub fn lost(&mut self) -> Lost {
         let mut lost = Lost::new();
         if let Some(engine) = self.enforcement.ebpf()
-            && let Ok(counters) = engine.counters()
+            && let Ok(counters) = engine.counted()
         {
             lost.push(("ring-full", counters.lost_ring));
             lost.push(("too-large", counters.lost_size));

@@ -14,7 +14,7 @@ struct super_block___flags {
 	unsigned long s_flags;
 };
 
-/* 6.13 */
+/* 6.13: a file that may not be changed is refused before audit is told of it */
 struct kernel_xattr_ctx {
 	u32 flags;
 };
@@ -25,8 +25,8 @@ struct kernel_xattr_ctx {
 #define SB_RDONLY    1
 #define FMODE_PATH   0x4000
 
-/* A file that may be changed: others are refused before audit is told. */
-static __always_inline int file__changed(u64 file)
+/* 1: the file may not be changed. */
+static __always_inline int file__is_read_only(u64 file)
 {
 	unsigned long sb_flags = 0;
 	u64 mnt = 0, sb = 0;
@@ -36,7 +36,7 @@ static __always_inline int file__changed(u64 file)
 	READ(flags, (struct vfsmount___flags *)mnt, mnt_flags);
 	READ(sb, (struct vfsmount___flags *)mnt, mnt_sb);
 	READ(sb_flags, (struct super_block___flags *)sb, s_flags);
-	return (flags & MNT_READONLY) || (sb_flags & SB_RDONLY) ? 0 : journal__file(file);
+	return (flags & MNT_READONLY) || (sb_flags & SB_RDONLY);
 }
 
 /* The file of a call's first argument; 0: none that the call takes. */
@@ -53,43 +53,54 @@ static __always_inline u64 file__of_call(void)
 	return mode & FMODE_PATH ? 0 : file;
 }
 
-/*
- * No function between the call and the file's attributes has the file in all kernels: the compiler
- * merges vfs_fchmod and vfs_fchown into their callers, and before 6.13 there is none for extended
- * attributes.
- */
-#define FILE_CALL(function, act)                                                                   \
-	SEC("fentry/" #function)                                                                   \
-	int ea_##function(u64 *ctx)                                                                \
-	{                                                                                          \
-		u64 file;                                                                          \
-                                                                                                   \
-		if (!walk__wanted())                                                               \
-			return 0;                                                                  \
-		file = file__of_call();                                                            \
-		return file ? act(file) : 0;                                                       \
-	}
+/* asm/unistd_64.h, asm/unistd_32.h */
+#define NR_FCHOWN            93
+#define NR_FREMOVEXATTR      199
+#define NR_I386_FCHOWN       95
+#define NR_I386_FCHOWN32     207
+#define NR_I386_FREMOVEXATTR 237
 
-/* Since 6.13 a file that may not be changed is refused before audit is told. */
-static __always_inline int file__attribute_removed(u64 file)
+/* Whether the running call is refused before audit is told where the file may not be changed. */
+static __always_inline int file__must_be_changed(void)
 {
-	return field_exists(struct kernel_xattr_ctx, flags) ? file__changed(file)
-							    : journal__file(file);
+	struct task_struct *task = task__current();
+	u32 nr = (u32)GET(task__regs(task), orig_ax), arch_index = task__arch_index(task);
+
+	if (nr == (arch_index ? NR_I386_FREMOVEXATTR : NR_FREMOVEXATTR))
+		return field_exists(struct kernel_xattr_ctx, flags);
+	return arch_index ? nr == NR_I386_FCHOWN || nr == NR_I386_FCHOWN32 : nr == NR_FCHOWN;
 }
 
-FILE_CALL(__x64_sys_fchmod, journal__file)
-FILE_CALL(__ia32_sys_fchmod, journal__file)
-FILE_CALL(__x64_sys_fchown, file__changed)
-FILE_CALL(__ia32_sys_fchown, file__changed)
-FILE_CALL(__ia32_sys_fchown16, file__changed)
-FILE_CALL(__x64_sys_fsetxattr, journal__file)
-FILE_CALL(__ia32_sys_fsetxattr, journal__file)
-FILE_CALL(__x64_sys_fgetxattr, journal__file)
-FILE_CALL(__ia32_sys_fgetxattr, journal__file)
-FILE_CALL(__x64_sys_flistxattr, journal__file)
-FILE_CALL(__ia32_sys_flistxattr, journal__file)
-FILE_CALL(__x64_sys_fremovexattr, file__attribute_removed)
-FILE_CALL(__ia32_sys_fremovexattr, file__attribute_removed)
+static __always_inline int file__call(void)
+{
+	u64 file;
+
+	if (!walk__wanted())
+		return 0;
+	file = file__of_call();
+	if (!file || (file__must_be_changed() && file__is_read_only(file)))
+		return 0;
+	return journal__file(file);
+}
+
+/*
+ * Where stubs at the entry of calls go on that are about the file of their first argument: fchmod,
+ * fchown and those of extended attributes. No function between the call and the file's attributes
+ * has the file in all kernels: the compiler merges vfs_fchmod and vfs_fchown into their callers,
+ * and before 6.13 there is none for extended attributes.
+ */
+SEC("fentry/__x64_sys_fchmod")
+int ea_file_call(u64 *ctx)
+{
+	return file__call();
+}
+
+/* Some kernels declare this one with another prototype: a stub cannot go on into the other. */
+SEC("fentry/__ia32_sys_fchown16")
+int ea_fchown16(u64 *ctx)
+{
+	return file__call();
+}
 
 /* file_setxattr(struct file *, ...): 6.13 and later */
 SEC("fentry/file_setxattr")
@@ -100,7 +111,7 @@ int ea_file_setxattr(u64 *ctx)
 	if (!walk__wanted())
 		return 0;
 	walk__arguments(&file, 1, ctx);
-	return file__changed(file);
+	return file__is_read_only(file) ? 0 : journal__file(file);
 }
 
 #endif

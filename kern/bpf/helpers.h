@@ -80,7 +80,10 @@ static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
 /*
  * The value of one field. A pointer that the verifier knows (an argument of the hook, the running
  * task, what GET made of them) is followed by a plain load, which is cheap; the legacy object has
- * few of those, and reads all alike. One step at a time: never GET(file, f_inode->i_ino).
+ * few of those, and reads all alike. One step at a time: never GET(file, f_inode->i_ino). At each
+ * step from one such pointer to another the verifier goes through all types of the kernel by name,
+ * several times and for each way to it (6.2 to 6.18), so READ is for all steps but the most
+ * frequent.
  */
 #ifdef EA_LEGACY
 #define GET(pointer, field)                                                                        \

@@ -360,10 +360,11 @@ __noinline int journal__child(u64 dir_inode, u64 dentry, u32 op, u64 inode)
 static __always_inline void journal__leave(void)
 {
 	struct ea_journal *journal = names__journal();
-	struct fs_struct *fs = GET(task__current(), fs);
+	struct fs_struct *fs = NULL;
 
-	if (!journal || !journal->count || journal->pwd || !fs)
+	if (!journal || !journal->count || journal->pwd)
 		return;
+	READ(fs, task__current(), fs);
 	READ(journal->pwd, fs, pwd.dentry);
 	READ(journal->pwd_mount, fs, pwd.mnt);
 }

@@ -9,13 +9,14 @@
 /* Late lookups must begin where the task's own would. */
 static __always_inline void judge__root(struct task_struct *task, struct ea_event *head)
 {
-	struct fs_struct *fs = GET(task, fs);
 	struct super_block *sb = NULL;
 	struct dentry *dentry = NULL;
 	struct inode *inode = NULL;
+	struct fs_struct *fs = NULL;
 
 	head->root_ino = 0;
 	head->root_dev = 0;
+	READ(fs, task, fs);
 	if (!fs)
 		return;
 	READ(dentry, fs, root.dentry);
@@ -27,28 +28,31 @@ static __always_inline void judge__root(struct task_struct *task, struct ea_even
 
 static __always_inline u32 judge__mount_namespace(struct task_struct *task)
 {
-	struct nsproxy *nsproxy = GET(task, nsproxy);
-	struct mnt_namespace *ns;
+	struct nsproxy *nsproxy = NULL;
+	struct mnt_namespace *ns = NULL;
+	u32 number = 0;
 
+	READ(nsproxy, task, nsproxy);
 	if (!nsproxy)
 		return 0;
-	ns = GET(nsproxy, mnt_ns);
-	return ns ? GET(ns, ns.inum) : 0;
+	READ(ns, nsproxy, mnt_ns);
+	READ(number, ns, ns.inum);
+	return number;
 }
 
 /* Facts of the head beyond the syscall's own, as far as `needs` asks. */
 static __always_inline void judge__gather(struct ea_event *head, struct task_struct *task,
 					  u32 needs)
 {
-	struct task_struct *parent;
+	struct task_struct *parent = NULL;
 
 	if (needs & EA_NEED_CREDENTIALS)
 		task__credentials(task, head);
 	if (needs & EA_NEED_LOGIN)
 		task__login(task, head);
 	if (needs & EA_NEED_PARENT) {
-		parent = GET(task, real_parent);
-		head->ppid = GET(parent, tgid);
+		READ(parent, task, real_parent);
+		READ(head->ppid, parent, tgid);
 	}
 	if (needs & EA_NEED_EXE)
 		task__exe(task, head);

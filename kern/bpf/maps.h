@@ -53,6 +53,10 @@ struct {
 } ea_fentries SEC(".maps");
 
 struct {
+	EA_PROGRAM_MAP;
+} ea_file_calls SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20); /* user space sets the real size before load */
 } ea_events SEC(".maps");

@@ -89,22 +89,23 @@ static __always_inline void task__login(struct task_struct *task, struct ea_even
 
 static __always_inline void task__exe(struct task_struct *task, struct ea_event *head)
 {
-	struct mm_struct *mm = GET(task, mm);
-	struct super_block *sb;
-	struct inode *inode;
-	struct file *exe;
+	struct super_block *sb = NULL;
+	struct mm_struct *mm = NULL;
+	struct inode *inode = NULL;
+	struct file *exe = NULL;
 
 	head->exe_ino = 0;
 	head->exe_dev = 0;
+	READ(mm, task, mm);
 	if (!mm)
 		return;
-	exe = GET(mm, exe_file);
+	READ(exe, mm, exe_file);
 	if (!exe)
 		return;
-	inode = GET(exe, f_inode);
-	head->exe_ino = GET(inode, i_ino);
-	sb = GET(inode, i_sb);
-	head->exe_dev = GET(sb, s_dev);
+	READ(inode, exe, f_inode);
+	READ(head->exe_ino, inode, i_ino);
+	READ(sb, inode, i_sb);
+	READ(head->exe_dev, sb, s_dev);
 }
 
 /* kernel_cap_t is 64 bits in all its versions. */
@@ -205,12 +206,13 @@ static __always_inline struct task_struct *task__by_vpid(struct task_struct *cur
 /* The open file behind a descriptor; 0: none. */
 static __always_inline u64 task__file(struct task_struct *task, u32 fd)
 {
-	struct files_struct *files = GET(task, files);
+	struct files_struct *files = NULL;
 	struct fdtable *fdt = NULL;
 	struct file **table = NULL;
 	u64 file = 0;
 	u32 max = 0;
 
+	READ(files, task, files);
 	if (!files)
 		return 0;
 	READ(fdt, files, fdt);

@@ -9,6 +9,8 @@ pub enum HookKind {
     Fentry,
     /// After a function, by a trampoline.
     Fexit,
+    /// Before a function, by a trampoline: a stub, which goes on into [`FILE_CALL`].
+    Stub,
 }
 
 impl HookKind {
@@ -16,14 +18,14 @@ impl HookKind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::BtfTracepoint => "tracepoint",
-            Self::Fentry => "fentry",
+            Self::Fentry | Self::Stub => "fentry",
             Self::Fexit => "fexit",
         }
     }
 
     /// Whether it needs BPF trampolines.
     pub const fn is_trampoline(self) -> bool {
-        matches!(self, Self::Fentry | Self::Fexit)
+        matches!(self, Self::Fentry | Self::Fexit | Self::Stub)
     }
 }
 
@@ -324,45 +326,50 @@ hooks! {
         ];
     /// fchmod's file.
     Fchmod: "files whose mode is set" [Mode]
-        [Fentry "ea___x64_sys_fchmod" "__x64_sys_fchmod", Fentry "ea___ia32_sys_fchmod" "__ia32_sys_fchmod"],
-        [Fentry "ea___x64_sys_fchmod" "__x64_sys_fchmod"];
+        [Stub "ea_file_call" "__x64_sys_fchmod", Stub "ea_file_call" "__ia32_sys_fchmod"],
+        [Stub "ea_file_call" "__x64_sys_fchmod"];
     /// fchown's file.
     Fchown: "files whose owner is set" [Owner]
         [
-            Fentry "ea___x64_sys_fchown" "__x64_sys_fchown",
-            Fentry "ea___ia32_sys_fchown" "__ia32_sys_fchown",
-            Fentry "ea___ia32_sys_fchown16" "__ia32_sys_fchown16"
+            Stub "ea_file_call" "__x64_sys_fchown",
+            Stub "ea_file_call" "__ia32_sys_fchown",
+            Stub "ea_file_call" "__ia32_sys_fchown16"
         ],
-        [Fentry "ea___x64_sys_fchown" "__x64_sys_fchown"];
+        [
+            Stub "ea_file_call" "__x64_sys_fchown",
+            Stub "ea_file_call" "__ia32_sys_fchown",
+            Fentry "ea_fchown16" "__ia32_sys_fchown16"
+        ],
+        [Stub "ea_file_call" "__x64_sys_fchown"];
     /// fsetxattr's file.
     Fsetxattr: "files whose attributes are set" [Attribute]
         [Fentry "ea_file_setxattr" "file_setxattr"],
         [
-            Fentry "ea___x64_sys_fsetxattr" "__x64_sys_fsetxattr",
-            Fentry "ea___ia32_sys_fsetxattr" "__ia32_sys_fsetxattr"
+            Stub "ea_file_call" "__x64_sys_fsetxattr",
+            Stub "ea_file_call" "__ia32_sys_fsetxattr"
         ],
-        [Fentry "ea___x64_sys_fsetxattr" "__x64_sys_fsetxattr"];
+        [Stub "ea_file_call" "__x64_sys_fsetxattr"];
     /// fgetxattr's file.
     Fgetxattr: "files whose attributes are read" [Attribute]
         [
-            Fentry "ea___x64_sys_fgetxattr" "__x64_sys_fgetxattr",
-            Fentry "ea___ia32_sys_fgetxattr" "__ia32_sys_fgetxattr"
+            Stub "ea_file_call" "__x64_sys_fgetxattr",
+            Stub "ea_file_call" "__ia32_sys_fgetxattr"
         ],
-        [Fentry "ea___x64_sys_fgetxattr" "__x64_sys_fgetxattr"];
+        [Stub "ea_file_call" "__x64_sys_fgetxattr"];
     /// flistxattr's file.
     Flistxattr: "files whose attributes are listed" [Attribute]
         [
-            Fentry "ea___x64_sys_flistxattr" "__x64_sys_flistxattr",
-            Fentry "ea___ia32_sys_flistxattr" "__ia32_sys_flistxattr"
+            Stub "ea_file_call" "__x64_sys_flistxattr",
+            Stub "ea_file_call" "__ia32_sys_flistxattr"
         ],
-        [Fentry "ea___x64_sys_flistxattr" "__x64_sys_flistxattr"];
+        [Stub "ea_file_call" "__x64_sys_flistxattr"];
     /// fremovexattr's file.
     Fremovexattr: "files whose attributes are removed" [Attribute]
         [
-            Fentry "ea___x64_sys_fremovexattr" "__x64_sys_fremovexattr",
-            Fentry "ea___ia32_sys_fremovexattr" "__ia32_sys_fremovexattr"
+            Stub "ea_file_call" "__x64_sys_fremovexattr",
+            Stub "ea_file_call" "__ia32_sys_fremovexattr"
         ],
-        [Fentry "ea___x64_sys_fremovexattr" "__x64_sys_fremovexattr"];
+        [Stub "ea_file_call" "__x64_sys_fremovexattr"];
     /// Names that are taken over, and refused before they are looked up.
     Getname: "names taken over" [Getname]
         [Fexit "ea_do_getname" "do_getname"],
@@ -429,7 +436,7 @@ hooks! {
 /// What only the legacy object has, and needs as long as anything of it is attached.
 pub const FORGET: Hook = Hook::Forget;
 
-/// A program that judges one syscall: a stub at the syscall's function goes on into it by a tail call.
+/// A program of many functions, such as one that judges a syscall: a stub at each goes on into it by a tail call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judge {
     /// Where the program is and what it is loaded for: a function of the stubs' prototype.
@@ -458,6 +465,12 @@ pub const FENTRY: Judge = Judge {
 
 /// Every judge.
 pub const JUDGES: [Judge; 3] = [FEXIT, FEXIT_UNUSED, FENTRY];
+
+/// What notes the file of a syscall's first argument. It is large, and many functions have it.
+pub const FILE_CALL: Judge = Judge {
+    place: Place { program: "ea_file_call", kind: HookKind::Fentry, target: "__x64_sys_fchmod" },
+    programs: "ea_file_calls",
+};
 
 /// A small program with one of everything in which the two objects differ: a kernel that takes it takes the object.
 pub const OBJECT_PROBE: Place =
@@ -516,7 +529,7 @@ mod tests {
     fn the_judges_maps_are_in_the_objects() {
         for object in [crate::OBJECT, crate::LEGACY_OBJECT] {
             let object = aya_obj::Object::parse(object).unwrap();
-            for judge in JUDGES {
+            for judge in JUDGES.into_iter().chain([FILE_CALL]) {
                 assert!(object.maps.contains_key(judge.programs), "{}", judge.programs);
             }
         }

@@ -11,7 +11,7 @@ use audit_rules::{List, Rule};
 use aya::maps::{MapData, RingBuf};
 use aya::{Btf, Ebpf};
 use kern::abi;
-use kern::hooks::{FENTRY, FEXIT, FEXIT_UNUSED, FORGET, Hook, Judge};
+use kern::hooks::{FENTRY, FEXIT, FEXIT_UNUSED, FORGET, Hook, HookKind, Judge};
 
 use crate::context::Contexts;
 use crate::decode::Decoder;
@@ -313,7 +313,11 @@ impl Engine {
         }
         let mut places = hooks.iter().flat_map(|hook| self.ways.get(hook).copied().into_iter().flatten());
         // Old kernels want a program that was attached before to be loaded again.
-        let loaded = !self.legacy && places.all(|place| program::descriptor(&self.ebpf, place).is_some());
+        let loaded = !self.legacy
+            && places.all(|place| {
+                // a stub is loaded for each time
+                place.kind != HookKind::Stub && program::descriptor(&self.ebpf, place).is_some()
+            });
         let ready = if loaded { Ok(()) } else { self.need_btf() };
         let ready = ready.and_then(|()| self.load_judges(stubs.iter()));
         if let Err(error) = ready {
@@ -329,9 +333,9 @@ impl Engine {
         let loading = Loading { btf, trampolines: !self.masked, shelf: self.shelf.as_ref() };
         for (hook, hung) in program::hang(&mut self.ebpf, loading, &hooks) {
             let attached = match hung {
-                Ok((way, links)) => {
+                Ok((way, attached)) => {
                     self.ways.insert(hook, way);
-                    Ok(Attached::hook(links))
+                    Ok(attached)
                 }
                 Err(error) => {
                     self.ways.remove(&hook);

@@ -42,19 +42,14 @@ impl fmt::Display for Target {
 /// What is attached.
 pub(super) struct Attached {
     links: Vec<Link>,
-    /// A stub's own program; those of hooks belong to the object.
-    program: Option<OwnedFd>,
+    /// The programs of stubs; others belong to the object.
+    stubs: Vec<OwnedFd>,
 }
 
 impl Attached {
-    /// A hook's program.
-    pub(super) fn hook(links: Vec<Link>) -> Self {
-        Self { links, program: None }
-    }
-
-    /// A stub.
-    pub(super) fn stub(link: Link, program: OwnedFd) -> Self {
-        Self { links: vec![link], program: Some(program) }
+    /// What is attached by `links`, `stubs` among it.
+    pub(super) fn new(links: Vec<Link>, stubs: Vec<OwnedFd>) -> Self {
+        Self { links, stubs }
     }
 
     /// Takes it off. When this returns the program does not run any more.
@@ -63,7 +58,7 @@ impl Attached {
     }
 
     fn misses(&self) -> u64 {
-        self.program.as_ref().and_then(|program| stub::misses(program.as_fd())).unwrap_or(0)
+        self.stubs.iter().filter_map(|stub| stub::misses(stub.as_fd())).sum()
     }
 }
 

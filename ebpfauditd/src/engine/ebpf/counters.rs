@@ -2,6 +2,7 @@
 
 use aya::maps::PerCpuArray;
 use kern::abi;
+use kern::hooks::HookKind;
 
 use super::error::{EngineError, map_error};
 use super::value::CountersValue;
@@ -42,8 +43,13 @@ impl Counters {
 }
 
 impl Engine {
-    /// What the programs counted so far.
+    /// What the programs counted so far, and the kernel for each of them.
     pub fn counters(&self) -> Result<Counters, EngineError> {
+        Ok(Counters { missed: self.missed(), ..self.counted()? })
+    }
+
+    /// What the programs themselves counted so far: one call, and not one for each program.
+    pub fn counted(&self) -> Result<Counters, EngineError> {
         let map = self.ebpf.map("ea_counters").ok_or_else(|| EngineError::no_map("ea_counters"))?;
         let map: PerCpuArray<_, CountersValue> =
             PerCpuArray::try_from(map).map_err(map_error("open", "ea_counters"))?;
@@ -61,9 +67,12 @@ impl Engine {
             sum.adrift += cpu.adrift;
         }
         sum.takeover = self.takeover.is_some();
-        let places = self.ways.values().copied().flatten();
-        let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));
-        sum.missed = programs.filter_map(stub::misses).sum::<u64>() + self.attachments.misses();
         Ok(sum)
+    }
+
+    fn missed(&self) -> u64 {
+        let places = self.ways.values().copied().flatten().filter(|place| place.kind != HookKind::Stub);
+        let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));
+        programs.filter_map(stub::misses).sum::<u64>() + self.attachments.misses()
     }
 }

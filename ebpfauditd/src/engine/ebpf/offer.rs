@@ -73,12 +73,19 @@ fn load_hook(
     Err(first.unwrap_or(EngineError::NoTrampolines))
 }
 
-/// The first of a hook's ways whose functions and tracepoints the kernel has.
+/// The first of a hook's ways whose functions and tracepoints the kernel has, where there are trampolines. Where there are none,
+/// little is left, and it is loaded.
 fn promising(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
     hook: Hook,
     trampolines: bool,
     hooked: &HashSet<String>,
 ) -> Result<&'static [Place], EngineError> {
+    // a large program, which every kernel takes that takes the object
+    if !trampolines && hook != Hook::SyscallExit {
+        return load_hook(ebpf, btf, hook, trampolines);
+    }
     let place_is_there = |place: &Place| {
         (trampolines || !place.kind.is_trampoline()) && hooked.contains(kernel_types::name(place).as_ref())
     };
@@ -138,7 +145,7 @@ impl Engine {
                     Err(EngineError::Hidden)
                 }
                 hook if options.thorough => load_hook(&mut ebpf, btf, hook, trampoline.is_ok()),
-                hook => promising(hook, trampoline.is_ok(), &types.hooked),
+                hook => promising(&mut ebpf, btf, hook, trampoline.is_ok(), &types.hooked),
             };
             let what = way_name(found.as_ref().copied().unwrap_or(info.ways[0]));
             let outcome = found.as_ref().map(|_| info.purpose.to_owned()).map_err(EngineError::brief);

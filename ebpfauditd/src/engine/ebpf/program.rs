@@ -7,16 +7,19 @@ use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use aya::maps::ProgramArray;
-use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError};
+use aya::maps::{Map, MapData, ProgramArray};
+use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError, ProgramFd};
 use aya::{Btf, Ebpf, EbpfLoader};
-use kern::hooks::{Hook, HookKind, Judge, Place};
+use aya_obj::btf::BtfKind;
+use kern::hooks::{FILE_CALL, Hook, HookKind, Judge, Place};
 
+use super::attachments::Attached;
 use super::error::{EngineError, map_error};
 use super::kernel_types::KernelTypes;
 use super::shelf::{Shelf, Shelved};
 use super::stub;
 use crate::release::{Release, Update};
+use crate::syscall_function::Moment;
 
 /// What keeps a program attached, as long as it is there.
 pub(super) enum Link {
@@ -131,7 +134,7 @@ fn load_at(program: &mut Program, btf: &Btf, place: &Place) -> Result<(), Engine
         HookKind::BtfTracepoint => {
             <&mut BtfTracePoint>::try_from(program).and_then(|program| program.load(place.target, btf))
         }
-        HookKind::Fentry => {
+        HookKind::Fentry | HookKind::Stub => {
             <&mut FEntry>::try_from(program).and_then(|program| program.load(place.target, btf))
         }
         HookKind::Fexit => {
@@ -145,21 +148,58 @@ fn load_at(program: &mut Program, btf: &Btf, place: &Place) -> Result<(), Engine
 fn unload(program: &mut Program, place: &Place) -> Result<(), EngineError> {
     let unloaded = match place.kind {
         HookKind::BtfTracepoint => <&mut BtfTracePoint>::try_from(program).and_then(BtfTracePoint::unload),
-        HookKind::Fentry => <&mut FEntry>::try_from(program).and_then(FEntry::unload),
+        HookKind::Fentry | HookKind::Stub => <&mut FEntry>::try_from(program).and_then(FEntry::unload),
         HookKind::Fexit => <&mut FExit>::try_from(program).and_then(FExit::unload),
     };
     unloaded.map_err(failed(place))
 }
 
-/// Loads the program of a place; nothing if it is loaded.
+/// Loads the program of a place; nothing if it is loaded. A stub is tried, and does not stay.
 pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
-    load_at(program(ebpf, place)?, btf, place)
+    if place.kind != HookKind::Stub {
+        return load_at(program(ebpf, place)?, btf, place);
+    }
+    load_judge(ebpf, btf, &FILE_CALL)?;
+    load_stub(place, btf, judges(ebpf, &FILE_CALL)?).map(drop)
+}
+
+/// Loads a place's stub, which goes on into the program in `judges`.
+fn load_stub(place: &Place, btf: &Btf, judges: BorrowedFd<'_>) -> Result<OwnedFd, EngineError> {
+    let function = btf.id_by_type_name_kind(place.target, BtfKind::Func);
+    let function = function.map_err(ProgramError::Btf).map_err(failed(place))?;
+    stub::load(function, Moment::Entry, judges).map_err(ProgramError::IOError).map_err(failed(place))
+}
+
+/// The program that several hooks' stubs go on into.
+struct FileCall<'a> {
+    program: Mutex<&'a mut Program>,
+    /// Where the stubs find it.
+    judges: OwnedFd,
+}
+
+impl FileCall<'_> {
+    /// Loads it; nothing if that is done. Others wait meanwhile.
+    fn load(&self, btf: &Btf) -> Result<(), EngineError> {
+        let mut program = locked(&self.program);
+        if program.fd().is_ok() {
+            return Ok(());
+        }
+        load_at(&mut program, btf, &FILE_CALL.place)?;
+        let judges = self.judges.try_clone().map_err(EngineError::Thread)?;
+        let map = MapData::from_fd(judges).map_err(map_error("open", FILE_CALL.programs))?;
+        let program = program.fd().map_err(failed(&FILE_CALL.place))?;
+        enter(&mut Map::ProgramArray(map), &FILE_CALL, program)
+    }
 }
 
 /// A hook that is to be had, with its programs.
 struct Wanted<'a> {
     hook: Hook,
     programs: HashMap<&'a str, &'a mut Program>,
+    /// What its stubs go on into.
+    shared: Option<&'a FileCall<'a>>,
+    /// The stubs that are loaded, by their functions.
+    stubs: HashMap<&'static str, OwnedFd>,
     /// The ways that are left, best first.
     ways: slice::Iter<'static, &'static [Place]>,
     /// Why the best way cannot be had.
@@ -182,26 +222,47 @@ impl Wanted<'_> {
         None
     }
 
-    fn load_place(&mut self, place: &Place, loading: &Loading<'_>) -> Result<(), EngineError> {
-        let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
+    fn load_place(&mut self, place: &'static Place, loading: &Loading<'_>) -> Result<(), EngineError> {
         // without BTF all of them are loaded
-        loading.btf.map_or(Ok(()), |btf| load_at(program, btf, place))
+        let Some(btf) = loading.btf else { return Ok(()) };
+        if place.kind == HookKind::Stub {
+            let shared = self.shared.ok_or_else(|| no_program(place))?;
+            shared.load(btf)?;
+            if !self.stubs.contains_key(place.target) {
+                self.stubs.insert(place.target, load_stub(place, btf, shared.judges.as_fd())?);
+            }
+            return Ok(());
+        }
+        let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
+        load_at(program, btf, place)
     }
 
     /// Attaches what [`load`](Self::load) has loaded; where the kernel refuses that, what the next way has.
     fn hang(&mut self, mut way: &'static [Place], loading: &Loading<'_>) -> Hung {
         loop {
-            let links: Result<Vec<Link>, EngineError> = way
-                .iter()
-                .map(|place| Ok(Link::new(self.link(place, loading.btf)?, loading.shelf)))
-                .collect();
-            match links {
-                Ok(links) => return Ok((way, links)),
+            match self.links(way, loading) {
+                Ok(attached) => return Ok((way, attached)),
                 Err(error) => drop(self.error.get_or_insert(error)),
             }
             let Some(next) = self.load(loading) else { return Err(self.refusal()) };
             way = next;
         }
+    }
+
+    fn links(&mut self, way: &[Place], loading: &Loading<'_>) -> Result<Attached, EngineError> {
+        let (mut links, mut stubs) = (Vec::with_capacity(way.len()), Vec::new());
+        for place in way {
+            let link = if place.kind == HookKind::Stub {
+                let stub = self.stubs.remove(place.target).ok_or_else(|| no_program(place))?;
+                let link = stub::attach(stub.as_fd());
+                stubs.push(stub);
+                link.map_err(ProgramError::IOError).map_err(failed(place))?
+            } else {
+                self.link(place, loading.btf)?
+            };
+            links.push(Link::new(link, loading.shelf));
+        }
+        Ok(Attached::new(links, stubs))
     }
 
     /// Why there is no way.
@@ -231,12 +292,12 @@ impl Wanted<'_> {
 }
 
 /// What became of a hook: where it hangs, and by what.
-pub(super) type Hung = Result<(&'static [Place], Vec<Link>), EngineError>;
+pub(super) type Hung = Result<(&'static [Place], Attached), EngineError>;
 
 /// How hooks are to be had.
 #[derive(Clone, Copy)]
 pub(super) struct Loading<'a> {
-    /// The kernel's BTF; `None` if all programs are loaded and can be attached again.
+    /// The kernel's BTF; `None` if all programs are loaded and can be attached again, and there are no stubs.
     pub(super) btf: Option<&'a Btf>,
     /// Whether trampolines may be used.
     pub(super) trampolines: bool,
@@ -249,18 +310,29 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Loads the programs of hooks, and attaches them. On all CPUs: one verifies while another attaches, for the kernel attaches one
-/// after the other, and lets those who wait for it spin. What takes longest is to stand first in `hooks`.
+/// after the other, and lets those who wait for it spin.
 pub(super) fn hang(ebpf: &mut Ebpf, loading: Loading<'_>, hooks: &[Hook]) -> Vec<(Hook, Hung)> {
+    let judges = judges(ebpf, &FILE_CALL).ok().and_then(|judges| judges.try_clone_to_owned().ok());
     let mut programs: HashMap<&str, &mut Program> = ebpf.programs_mut().collect();
-    let wanted: Vec<Wanted<'_>> = hooks
+    let shared = programs
+        .remove(FILE_CALL.place.program)
+        .zip(judges)
+        .map(|(program, judges)| FileCall { program: Mutex::new(program), judges });
+    let mut wanted: Vec<Wanted<'_>> = hooks
         .iter()
         .map(|&hook| {
             let ways = hook.info().ways;
             let places = ways.iter().copied().flatten();
             let programs = places.filter_map(|place| programs.remove_entry(place.program)).collect();
-            Wanted { hook, programs, ways: ways.iter(), error: None }
+            let stubs = HashMap::new();
+            Wanted { hook, programs, shared: shared.as_ref(), stubs, ways: ways.iter(), error: None }
         })
         .collect();
+    // What takes longest goes first, then what several wait for.
+    wanted.sort_by_key(|wanted| {
+        let shares = wanted.ways.clone().flat_map(|way| way.iter()).any(|place| place.kind == HookKind::Stub);
+        (wanted.hook != Hook::SyscallExit, !shares)
+    });
     let waiting = Mutex::new(wanted.into_iter());
     let loaded = Mutex::new(Vec::new());
     let done = Mutex::new(Vec::with_capacity(hooks.len()));
@@ -312,8 +384,13 @@ pub(super) fn load_judge(ebpf: &mut Ebpf, btf: &Btf, judge: &Judge) -> Result<()
     let program = program(ebpf, &judge.place)?.fd().map_err(failed(&judge.place))?.try_clone();
     let program = program.map_err(ProgramError::IOError).map_err(failed(&judge.place))?;
     let map = ebpf.map_mut(judge.programs).ok_or_else(|| EngineError::no_map(judge.programs))?;
+    enter(map, judge, &program)
+}
+
+/// Puts a judge where its stubs find it.
+fn enter(map: &mut Map, judge: &Judge, program: &ProgramFd) -> Result<(), EngineError> {
     let mut programs = ProgramArray::try_from(map).map_err(map_error("open", judge.programs))?;
-    programs.set(0, &program, 0).map_err(map_error("write", judge.programs))
+    programs.set(0, program, 0).map_err(map_error("write", judge.programs))
 }
 
 /// The descriptor of the map in which a judge's stubs find it.

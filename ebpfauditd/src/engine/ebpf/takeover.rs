@@ -81,5 +81,5 @@ impl Worker {
 pub(super) fn attach(stub: &Stub, judges: &impl AsFd, shelf: Option<&Arc<Shelf>>) -> io::Result<Attached> {
     let program = stub::load(stub.function.id, stub.moment, judges.as_fd())?;
     let link = Link::new(stub::attach(program.as_fd())?, shelf);
-    Ok(Attached::stub(link, program))
+    Ok(Attached::new(vec![link], vec![program]))
 }
