@@ -289,6 +289,7 @@ pub fn lower(
             _ => {}
         }
     }
+    let ring_nodes: Vec<usize> = (0..ARCHES.len()).filter_map(ring_node).collect();
     let mut index = vec![Entry::default(); ARCHES.len() * abi::SYSCALLS];
     for (at, list) in by_syscall.into_iter().enumerate() {
         let (arch, number) = (at / abi::SYSCALLS, (at % abi::SYSCALLS) as u32);
@@ -304,7 +305,7 @@ pub fn lower(
         let mut entry =
             Entry { first, needs: needs | names | by_watch, family: family as u16, ..Entry::default() };
         // operations of a ring are judged with credentials of their own
-        if ring_node(arch) != Some(at) {
+        if !ring_nodes.contains(&at) {
             let run = list.iter().map(|&rule| tests[rule].as_slice());
             bounds::set(&mut entry, names_of_watches | by_watch, &run);
         }
@@ -320,7 +321,7 @@ pub fn lower(
     if !ring.is_empty() {
         builder.tables.ring.needs = abi::NEED_NAMES;
         // what is found out of the operations is told at the syscall's exit
-        for at in (0..ARCHES.len()).filter_map(ring_node) {
+        for &at in &ring_nodes {
             index[at].needs |= abi::NEED_NAMES;
             index[at].family = Family::Ring as u16;
             if index[at].first == 0 {
@@ -330,8 +331,7 @@ pub fn lower(
         builder.tables.ring.first = builder.place(ring, rules, &needs, &tests).0;
     }
     builder.tables.ring.needs |= watches_outside;
-    let mut ring_nodes = (0..ARCHES.len()).filter_map(ring_node);
-    if ring_nodes.any(|at| index[at].first != 0 || index[at].needs != 0) {
+    if ring_nodes.iter().any(|&at| index[at].first != 0 || index[at].needs != 0) {
         builder.tables.flags |= abi::CONFIG_RING;
     }
     builder.tables.index = index;

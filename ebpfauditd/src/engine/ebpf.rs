@@ -31,6 +31,7 @@ mod error;
 mod excerpt;
 mod follow;
 mod generation;
+mod hanging;
 mod image;
 mod kallsyms;
 mod kernel_types;
@@ -51,8 +52,8 @@ pub use counters::Counters;
 pub use error::EngineError;
 use error::map_error;
 pub use generation::{Generation, Generations};
+use hanging::Loading;
 use offer::Ways;
-use program::Loading;
 use shelf::Shelf;
 pub use source::RingSource;
 use tables::array;
@@ -331,7 +332,7 @@ impl Engine {
         let btf = self.btf.as_ref().filter(|_| !loaded);
         let mut done = Vec::with_capacity(hooks.len() + stubs.len());
         let loading = Loading { btf, trampolines: !self.masked, shelf: self.shelf.as_ref() };
-        for (hook, hung) in program::hang(&mut self.ebpf, loading, &hooks) {
+        for (hook, hung) in hanging::hang(&mut self.ebpf, loading, &hooks) {
             let attached = match hung {
                 Ok((way, attached)) => {
                     self.ways.insert(hook, way);
