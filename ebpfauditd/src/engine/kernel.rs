@@ -326,7 +326,7 @@ impl<A: Audit> Engine<A> {
         if self.locked {
             return self.bear_lock(wanted, is_first);
         }
-        self.note(&wanted);
+        self.note(&order::added(&order::steps(&self.loaded, &wanted)));
         let (loaded, never) = (self.loaded.clone(), self.never);
         let changed = self.change(&wanted, !contexts);
         if changed.is_err()

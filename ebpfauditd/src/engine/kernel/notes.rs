@@ -11,20 +11,19 @@ pub(super) const NOTED_BEFORE_REWRITE: usize = 100;
 
 impl<A: Audit> Engine<A> {
     /// Writes down rules before they are loaded, so that a daemon after us knows them from those of others.
-    pub(super) fn note(&mut self, wanted: &[Vec<u8>]) {
+    pub(super) fn note(&mut self, added: &[Vec<u8>]) {
         let Some(file) = &self.file else { return };
         let loaded: HashSet<&Vec<u8>> = self.loaded.iter().collect();
-        let new: Vec<&[u8]> =
-            wanted.iter().filter(|rule| !loaded.contains(rule)).map(Vec::as_slice).collect();
+        let new: Vec<&[u8]> = added.iter().filter(|rule| !loaded.contains(rule)).map(Vec::as_slice).collect();
         if new.is_empty() {
             return;
         }
         // Rules that come and go must not make the file grow for ever.
-        if self.noted + new.len() > 2 * (self.loaded.len() + wanted.len()) + NOTED_BEFORE_REWRITE {
+        if self.noted + new.len() > 2 * (self.loaded.len() + added.len()) + NOTED_BEFORE_REWRITE {
             let own = [self.hide_us.clone(), self.task_never.clone()];
             let ours: Vec<Vec<u8>> = own
                 .into_iter()
-                .chain(self.loaded.iter().chain(wanted).cloned())
+                .chain(self.loaded.iter().chain(added).cloned())
                 .filter(|rule| !self.adopted.contains(rule))
                 .collect();
             self.write_down(&ours);
