@@ -43,6 +43,15 @@ pub struct Tables {
     pub hidden_filesystems: Vec<u32>,
 }
 
+impl Tables {
+    /// Leaves these syscalls (by [`node`]) to their stubs, where the program at every syscall's exit judges others.
+    pub fn leave_to_stubs(&mut self, nodes: impl Iterator<Item = usize>) {
+        for node in nodes {
+            self.index[node].needs |= abi::HAS_STUB;
+        }
+    }
+}
+
 /// What a rule of the second phase watches (`audit_filter_inodes` in `kernel/auditsc.c`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watched {

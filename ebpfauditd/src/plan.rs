@@ -3,7 +3,7 @@
 //! The first rule that matches decides, across the whole exit list. Rules that name a syscall in common therefore
 //! share an engine: the exit list is planned by groups of rules that are connected through their syscalls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ impl Assignment {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Plan {
     assignments: Vec<Assignment>,
-    stubs: BTreeSet<Stub>,
+    stubs: BTreeMap<Stub, Vec<usize>>,
 }
 
 impl Plan {
@@ -147,8 +147,8 @@ impl Plan {
         }
     }
 
-    /// The stubs that judge syscalls.
-    pub fn stubs(&self) -> &BTreeSet<Stub> {
+    /// The stubs that judge syscalls, each with those that its function carries out (by [`node`](crate::family::node)).
+    pub fn stubs(&self) -> &BTreeMap<Stub, Vec<usize>> {
         &self.stubs
     }
 

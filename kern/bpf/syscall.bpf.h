@@ -5,7 +5,9 @@
 
 /*
  * Stubs are attached one after the other, and until all are there the program at every syscall's
- * exit judges what no stub has. A stub comes first, and leaves a mark.
+ * exit judges what no stub has. A stub comes first, and leaves a mark. Stubs that were there before
+ * leave none that could be relied on: between them and the exit their task may have slept over the
+ * change of rules. So their syscalls are left to them (EA_HAS_STUB).
  */
 static __always_inline void syscall__mark(u32 generation)
 {
@@ -77,7 +79,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	}
 	nr = return__number(GET(regs, orig_ax));
 	entry = maps__entry(generation, arch_index, nr);
-	if (!entry)
+	if (!entry || (!by_stub && (flags & EA_CONFIG_STUBS) && (entry->needs & EA_HAS_STUB)))
 		return 0;
 	ending__demand(&demand, entry, task);
 	if (syscall__is_nothing(entry->family, demand.first, value, task))

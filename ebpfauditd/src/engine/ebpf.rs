@@ -168,7 +168,7 @@ impl Engine {
         self.interrupt();
         let hooks = plan.hooks().into_iter().map(Target::Hook);
         let mut wanted: BTreeSet<Target> =
-            hooks.chain(plan.stubs().iter().cloned().map(Target::Stub)).collect();
+            hooks.chain(plan.stubs().keys().cloned().map(Target::Stub)).collect();
         if self.legacy && !wanted.is_empty() {
             wanted.insert(Target::Hook(FORGET));
         }
@@ -180,9 +180,14 @@ impl Engine {
         let mut later = Vec::new();
         if !plan.judges_everywhere() {
             tables.flags |= abi::CONFIG_STUBS;
-            later = self.put_off(&mut wanted)?;
+            later = self.put_off(&mut wanted);
             if !later.is_empty() {
                 tables.flags |= abi::CONFIG_TAKEOVER;
+                // in the midst of another takeover all stubs leave marks already
+                if self.config.flags[self.live() as usize] & abi::CONFIG_TAKEOVER == 0 {
+                    let there = plan.stubs().iter().filter(|(stub, _)| !later.contains(stub));
+                    tables.leave_to_stubs(there.flat_map(|(_, nodes)| nodes).copied());
+                }
             }
         }
         self.let_programs_end();
@@ -207,9 +212,8 @@ impl Engine {
     }
 
     /// Takes the stubs that are to be attached later out of `wanted`, if they are many: until then the program at every syscall's
-    /// exit judges their syscalls. What is live learns of it first, so that nothing is judged twice.
-    fn put_off(&mut self, wanted: &mut BTreeSet<Target>) -> Result<Vec<Stub>, EngineError> {
-        let everywhere = Target::Hook(Hook::SyscallExit);
+    /// exit judges their syscalls.
+    fn put_off(&mut self, wanted: &mut BTreeSet<Target>) -> Vec<Stub> {
         let mut later = Vec::new();
         self.attachments.reclaim(wanted);
         for target in wanted.iter() {
@@ -221,18 +225,11 @@ impl Engine {
             }
         }
         if later.len() < takeover::FEW || !self.ways.contains_key(&Hook::SyscallExit) {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         wanted.retain(|target| !matches!(target, Target::Stub(stub) if later.contains(stub)));
-        wanted.insert(everywhere.clone());
-        let live = self.live() as usize;
-        if self.config.flags[live] & (abi::CONFIG_STUBS | abi::CONFIG_TAKEOVER) == abi::CONFIG_STUBS {
-            self.attach(&BTreeSet::from([everywhere]))?;
-            self.config.flags[live] |= abi::CONFIG_TAKEOVER;
-            self.write_config()?;
-            thread::sleep(GRACE);
-        }
-        Ok(later)
+        wanted.insert(Target::Hook(Hook::SyscallExit));
+        later
     }
 
     /// What is under way is no more; what it has attached stays for now.
@@ -264,7 +261,13 @@ impl Engine {
                 give_back_memory();
                 Some(Takeover::Running(worker))
             }
-            Some(Takeover::Running(worker)) if worker.is_over() => Some(self.finish(worker)?),
+            Some(Takeover::Running(worker)) if worker.is_over() => Some(self.finish(worker)),
+            Some(Takeover::Complete(since)) if since.elapsed() > takeover::STAY => {
+                let live = self.live() as usize;
+                self.config.flags[live] &= !abi::CONFIG_TAKEOVER;
+                self.write_config()?;
+                Some(Takeover::Over(Instant::now()))
+            }
             Some(Takeover::Over(since)) if since.elapsed() > takeover::STAY => {
                 self.attachments.drop_now(&Target::Hook(Hook::SyscallExit));
                 None
@@ -274,8 +277,8 @@ impl Engine {
         Ok(())
     }
 
-    /// All stubs are there: from now on they judge alone.
-    fn finish(&mut self, worker: Worker) -> Result<Takeover, EngineError> {
+    /// Takes what the thread has attached.
+    fn finish(&mut self, worker: Worker) -> Takeover {
         let mut stuck = false;
         for (target, attached) in worker.end() {
             match attached {
@@ -287,12 +290,9 @@ impl Engine {
             }
         }
         if stuck {
-            return Ok(Takeover::Stuck);
+            return Takeover::Stuck;
         }
-        let live = self.live() as usize;
-        self.config.flags[live] &= !abi::CONFIG_TAKEOVER;
-        self.write_config()?;
-        Ok(Takeover::Over(Instant::now()))
+        Takeover::Complete(Instant::now())
     }
 
     /// Attaches what is not attached, after loading the programs that were not needed before.

@@ -1,6 +1,6 @@
 //! The exit list, with that of operations of `io_uring`, which are carried out in a syscall: which engine gets which group of rules, and where their syscalls are judged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use audit_rules::{Action, Arch, Field, List, Rule, table};
@@ -70,8 +70,8 @@ impl Obstacles {
 pub(super) struct ExitList {
     /// By rule; `None` for rules of other lists.
     pub(super) assignments: Vec<Option<Assignment>>,
-    /// The stubs that judge.
-    pub(super) stubs: BTreeSet<Stub>,
+    /// The stubs that judge, each with its syscalls.
+    pub(super) stubs: BTreeMap<Stub, Vec<usize>>,
 }
 
 /// Plans the exit list.
@@ -103,7 +103,7 @@ pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitLi
     let tracepoints =
         Obstacles::new(rules, &roots, |rule| common(rule, tracepoint, &obstacle::of_tracepoints));
 
-    let mut list = ExitList { assignments: vec![None; rules.len()], stubs: BTreeSet::new() };
+    let mut list = ExitList { assignments: vec![None; rules.len()], stubs: BTreeMap::new() };
     for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| is_planned(rule)) {
         let root = roots[index];
         let assignment = match (trampolines.of(index, root), tracepoints.of(index, root)) {
@@ -147,9 +147,10 @@ impl ExitList {
         }
         if let Some(trampoline) = trampoline {
             let wanted = (0..judged.len()).filter(|&node| judged[node]);
-            for (arch, number) in wanted.map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32)) {
+            for node in wanted {
+                let (arch, number) = (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32);
                 match stub(trampoline, services, arch, number) {
-                    Ok(stub) => drop(self.stubs.insert(stub)),
+                    Ok(stub) => self.stubs.entry(stub).or_default().push(node),
                     // the plan says so; it would be out of proportion to judge every syscall for these
                     Err(Missing::Absent) => {}
                     Err(missing) => {
@@ -163,7 +164,7 @@ impl ExitList {
             everywhere.get_or_insert_with(|| format!("rules name {} functions", self.stubs.len()));
         }
         if everywhere.is_some() {
-            self.stubs.retain(|stub| stub.moment == Moment::Entry);
+            self.stubs.retain(|stub, _| stub.moment == Moment::Entry);
         }
         for ((assignment, rule), nodes) in self.assignments.iter_mut().zip(rules).zip(nodes) {
             let Some(assignment) = assignment.as_mut().filter(|assignment| assignment.engine.is_ours())

@@ -12,6 +12,8 @@
 #define EA_NEED_WATCH       64  /* path= or inode= rules name this syscall */
 #define EA_NEED_ADDRESS     256 /* the socket address, from the kernel's copy */
 #define EA_NEED_HIT         128 /* no rule is interested in names but by path=, inode=, dir= */
+/* not a need: its stub has been there since before these rules, and nobody else judges it */
+#define EA_HAS_STUB 512
 
 /*
  * Value of the index: one per (generation, arch, syscall). Where all rules of a run of steps ask a

@@ -38,6 +38,8 @@ pub const NEED_WATCH: u16 = 64;
 pub const NEED_ADDRESS: u16 = 256;
 /// `EA_NEED_HIT`
 pub const NEED_HIT: u16 = 128;
+/// `EA_HAS_STUB`
+pub const HAS_STUB: u16 = 512;
 
 /// `EA_MARK`: which mark an inode has in its generation.
 pub const fn mark(ino: u64) -> u32 {

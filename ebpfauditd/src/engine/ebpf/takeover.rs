@@ -17,8 +17,8 @@ use crate::syscall_function::Stub;
 /// Fewer new stubs than these are attached while the change of rules waits.
 pub(super) const FEW: usize = 8;
 
-/// How long the program at every syscall's exit stays when all stubs are there. A syscall that was under way when its stub came is
-/// seen by that program only, and marks that stubs have left are taken away.
+/// How long the program at every syscall's exit goes on when all stubs are there, for the syscalls that were under way when theirs
+/// came; and how long it then stays to take away the marks that stubs have left.
 pub(super) const STAY: Duration = Duration::from_secs(2);
 
 /// Where a takeover stands.
@@ -30,6 +30,8 @@ pub(super) enum Takeover {
     /// A stub could not be attached. Both judge, which costs every syscall a little.
     Stuck,
     /// All stubs are there, since then.
+    Complete(Instant),
+    /// They judge alone, since then.
     Over(Instant),
 }
 
