@@ -1,7 +1,7 @@
 //! The differences that are on purpose. Each stands in `docs/differences.md` under its name, with its reason.
 
 use crate::compare::Mismatch;
-use crate::obstacle::no_audited_ring;
+use crate::obstacle::{names_of_ring_workers, no_audited_ring};
 
 /// One difference on purpose.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +21,8 @@ pub enum On {
     Every,
     /// Some of those with BPF trampolines, or all of them at times.
     SomeTrampolines,
-    /// Those with BPF trampolines that audit `io_uring`.
-    AuditedRings,
+    /// Those with BPF trampolines that audit `io_uring`, but not the names of its workers.
+    NamelessRings,
     /// Those without.
     Tracepoints,
     /// Some of those, which need not be the one that runs.
@@ -34,7 +34,7 @@ impl On {
     pub fn includes(self, trampolines: bool) -> bool {
         match self {
             Self::Every => true,
-            Self::SomeTrampolines | Self::AuditedRings => trampolines,
+            Self::SomeTrampolines | Self::NamelessRings => trampolines,
             Self::Tracepoints | Self::SomeTracepoints => !trampolines,
         }
     }
@@ -43,7 +43,7 @@ impl On {
     pub fn demands(self, trampolines: bool) -> bool {
         match self {
             Self::SomeTracepoints | Self::SomeTrampolines => false,
-            Self::AuditedRings => trampolines && no_audited_ring().is_none(),
+            Self::NamelessRings => trampolines && no_audited_ring().is_none() && !names_of_ring_workers(),
             Self::Every | Self::Tracepoints => self.includes(trampolines),
         }
     }
@@ -142,7 +142,7 @@ pub const DIFFERENCES: &[Difference] = &[
             BY_WORKERS.contains(&mismatch.case.as_str())
                 && (mismatch.record == "PATH" || is_field(mismatch, "URINGOP", &["items"]))
         },
-        on: On::AuditedRings,
+        on: On::NamelessRings,
     },
     Difference {
         id: "absent-syscalls",

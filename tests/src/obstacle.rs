@@ -49,6 +49,11 @@ fn older_than(version: (u32, u32)) -> Option<String> {
     ((numbers.next()?, numbers.next()?) < version).then_some(release)
 }
 
+/// Whether the kernel itself records the names that workers of `io_uring` look up: it does from 7.0 on.
+pub fn names_of_ring_workers() -> bool {
+    older_than((7, 0)).is_none()
+}
+
 /// The classes of `perm=` have not known openat2 before 5.16.
 pub fn no_openat2_class() -> Option<String> {
     older_than((5, 16)).map(|release| format!("perm= does not know openat2 in {release}"))
