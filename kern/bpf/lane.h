@@ -7,6 +7,7 @@
 #ifndef EA_LANE_H
 #define EA_LANE_H
 
+/* Few of the tasks that are within a syscall at one time share one; 16 KiB. A power of two. */
 #define EA_LANES 4096
 volatile u32 ea_lanes[EA_LANES] SEC(".bss.lanes");
 
