@@ -24,6 +24,7 @@ use crate::watch::{Inode, Lost, Watches};
 
 mod attachments;
 mod batch;
+mod bpf;
 mod btf;
 mod context;
 mod counters;
@@ -35,6 +36,7 @@ mod hanging;
 mod image;
 mod kallsyms;
 mod kernel_types;
+mod lookup;
 mod mark;
 mod offer;
 mod program;

@@ -1,15 +1,14 @@
-//! Many elements of an array map with one call: rules by the thousand would need as many calls of bpf(2). aya has no call for it.
+//! Many elements of an array map with one call: rules by the thousand would need as many calls of bpf(2).
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
 use aya::maps::Map;
 use aya::{Ebpf, Pod};
-use aya_obj::generated::{bpf_attr, bpf_cmd};
+use aya_obj::generated::bpf_cmd;
 use nix::errno::Errno;
-use nix::libc;
 
-use super::EngineError;
+use super::{EngineError, bpf};
 
 /// Writes the elements of an array from number `first` on.
 pub(super) fn write<V: Pod>(
@@ -61,8 +60,7 @@ fn call<V: Pod>(
         return Err(io::Error::other("the object has no such array"));
     };
     let mut last = 0u32;
-    // SAFETY: a union of structs of integers, for which zeroes are a value; the kernel wants zero in what is not used.
-    let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
+    let mut attributes = bpf::attributes();
     // SAFETY: every field of the union is plain integers; this is the one that the command reads.
     let batch = unsafe { &mut attributes.batch };
     batch.in_batch = before as u64;
@@ -71,10 +69,7 @@ fn call<V: Pod>(
     batch.values = values.as_mut_ptr() as u64;
     batch.count = values.len().min(keys.len()) as u32;
     batch.map_fd = data.fd().as_fd().as_raw_fd() as u32;
-    // SAFETY: the attributes are as large as is said; keys and values are as many as is said, as large as the map's are (a test of
-    // the contract compares them), may be written, and outlive the call.
-    let result = unsafe {
-        libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(&mut attributes), size_of::<bpf_attr>())
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    // SAFETY: keys and values are as many as is said, as large as the map's are (a test of the contract compares them), may be
+    // written, and outlive the call.
+    unsafe { bpf::call(command, &mut attributes) }.map(drop)
 }

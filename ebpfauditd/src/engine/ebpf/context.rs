@@ -1,18 +1,17 @@
 //! The kernel's answers about contexts of `SELinux`: a program that hangs on nothing is run for each. aya can run a program only
-//! where its object is, and the recorder's thread has not the object; so bpf(2) is called here.
+//! where its object is, and the recorder's thread has not the object.
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use aya::programs::{ProgramError, ProgramFd, RawTracePoint};
-use aya_obj::generated::{bpf_attr, bpf_cmd};
 use kern::abi::{self, Question};
 use kern::hooks::CONTEXT_PROGRAM;
-use nix::libc;
 
+use super::bpf;
 use super::error::{EngineError, map_error};
 use super::symbol::Variables;
 use super::value::ContextValue;
@@ -63,25 +62,8 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Runs the program once (5.10 and later).
-    fn run(&self, arguments: [u64; 3]) -> io::Result<()> {
-        // SAFETY: a union of structs of integers, for which zeroes are a value; the kernel wants zero in what is not used.
-        let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
-        // SAFETY: every field of the union is plain integers; this is the one that the command reads.
-        let test = unsafe { &mut attributes.test };
-        test.prog_fd = self.program.as_fd().as_raw_fd() as u32;
-        test.ctx_in = arguments.as_ptr() as u64;
-        test.ctx_size_in = size_of_val(&arguments) as u32;
-        // SAFETY: the attributes are as large as is said, may be written, and the arguments outlive the call.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                bpf_cmd::BPF_PROG_TEST_RUN,
-                std::ptr::from_mut(&mut attributes),
-                size_of::<bpf_attr>(),
-            )
-        };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    fn run(&self, mut arguments: [u64; 3]) -> io::Result<()> {
+        bpf::run(self.program.as_fd(), &mut arguments)
     }
 
     fn answer(&mut self, arguments: [u64; 3]) -> Result<(), EngineError> {

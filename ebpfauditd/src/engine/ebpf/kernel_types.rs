@@ -12,7 +12,7 @@ use kern::hooks::{HOOKS, HookKind, JUDGES, OBJECT_PROBE, Place, TRAMPOLINE_PROBE
 use super::btf::Types;
 use super::error::EngineError;
 use super::symbol::{self, Variables};
-use super::{btf, excerpt, image, kallsyms};
+use super::{btf, excerpt, image, kallsyms, lookup};
 use crate::family::ARCHES;
 use crate::syscall_function::{self, Kernel};
 
@@ -83,9 +83,11 @@ pub(super) fn places_in_kernel() -> Result<Btf, EngineError> {
 
 /// Addresses of the wanted symbols; none where the kernel does not tell.
 fn listed(wanted: &HashSet<String>) -> HashMap<String, u64> {
-    let list = File::open("/proc/kallsyms");
-    let addresses =
-        list.and_then(|list| kallsyms::addresses(BufReader::with_capacity(1 << 16, list), wanted));
+    let addresses = lookup::addresses(wanted).or_else(|error| {
+        log::debug!("the list of symbols is read, for the kernel cannot be asked: {error}");
+        let list = File::open("/proc/kallsyms")?;
+        kallsyms::addresses(BufReader::with_capacity(1 << 16, list), wanted)
+    });
     addresses.unwrap_or_default()
 }
 

@@ -10,9 +10,11 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use aya_obj::generated::{bpf_attr, bpf_cmd};
+use aya_obj::generated::bpf_cmd;
 use nix::libc;
 use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::bpf;
 
 const FSOPEN_CLOEXEC: u32 = 1;
 const FSMOUNT_CLOEXEC: u32 = 1;
@@ -92,27 +94,23 @@ impl Shelf {
     }
 
     /// One of the commands on the object of this name.
-    fn object(&self, command: bpf_cmd, name: &CStr, fd: u32) -> io::Result<libc::c_long> {
+    fn object(&self, command: bpf_cmd, name: &CStr, fd: u32) -> io::Result<i32> {
         let directory = format!("/proc/self/fd/{}/", self.root.as_raw_fd());
         let path = CString::new([directory.as_bytes(), name.to_bytes()].concat())?;
-        // SAFETY: a union of structs of integers, for which zeroes are a value; the kernel wants zero in what is not used.
-        let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
+        let mut attributes = bpf::attributes();
         // SAFETY: every field of the union is plain integers; this is the one that the commands read.
         let object = unsafe { &mut attributes.__bindgen_anon_4 };
         object.pathname = path.as_ptr() as u64;
         object.bpf_fd = fd;
-        // SAFETY: the attributes are as large as is said, and the path outlives the call.
-        let result = unsafe {
-            libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(&attributes), size_of::<bpf_attr>())
-        };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+        // SAFETY: the path is only read, and outlives the call.
+        unsafe { bpf::call(command, &mut attributes) }
     }
 }
 
 impl Shelved {
     /// Takes it off before this returns: the last reference to a link is a descriptor's then, which takes it off when it is closed.
     pub(super) fn take_off(self) {
-        let link = self.shelf.object(bpf_cmd::BPF_OBJ_GET, &self.name, 0).and_then(made);
+        let link = self.shelf.object(bpf_cmd::BPF_OBJ_GET, &self.name, 0).and_then(|fd| made(fd.into()));
         drop(self);
         drop(link);
     }
