@@ -11,7 +11,7 @@ use crate::family::{ARCHES, node};
 
 mod symbol;
 
-pub use symbol::all as symbols;
+pub use symbol::{all as symbols, all_of_registers as addressed_symbols};
 
 /// How the kernel's BTF declares the function. The programs that share one table of tail calls must have one prototype.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +37,7 @@ pub struct Declaration {
 pub struct Kernel {
     /// Functions in BTF whose prototype is one of [`Prototype`].
     pub declared: HashMap<String, Declaration>,
-    /// Addresses by name; 0 where the kernel hides them. Empty if the kernel gives no list.
+    /// Addresses of functions that take registers, by name; 0 where the kernel hides them. Empty if the kernel gives no list.
     pub addresses: HashMap<String, u64>,
 }
 

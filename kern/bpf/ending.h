@@ -21,34 +21,39 @@ __noinline int ending__emit_task(u32 which)
 {
 	struct task_struct *task = task__current();
 	struct ea_frame *frame = frame__of(which);
-	struct mm_struct *mm = GET(task, mm);
-	struct signal_struct *signal;
-	struct tty_struct *tty;
-	u64 start, length, area;
+	u64 start = 0, end = 0, length, area;
+	/* one after the other what the task points to: the stack is all but full (helpers.h,
+	 * __once)
+	 */
+	void *of_task = NULL;
 
 	if (!frame)
 		return 0;
 	bpf_probe_read_kernel(frame->head.comm, sizeof(frame->head.comm), task->comm);
-	signal = GET(task, signal);
-	if (signal) {
-		tty = GET(signal, tty);
-		if (tty)
-			emit__kernel_str(frame, EA_ITEM_TTY, &tty->name, EA_TTY_MAX);
-	}
-	label__emit(which, label__of(GET(task, cred)), EA_ITEM_SUBJECT);
-	if (!mm)
+	READ(of_task, task, signal);
+	READ(of_task, (struct signal_struct *)of_task, tty);
+	if (of_task)
+		emit__kernel_str(frame, EA_ITEM_TTY, ((struct tty_struct *)of_task)->name,
+				 EA_TTY_MAX);
+	READ(of_task, task, cred);
+	label__emit(which, label__of(of_task), EA_ITEM_SUBJECT);
+	READ(of_task, task, mm);
+	if (!of_task)
 		return 0;
 	path__emit(which, EA_ITEM_EXE);
-	start = GET(mm, arg_start);
-	length = area = GET(mm, arg_end) - start;
+	READ(start, (struct mm_struct *)of_task, arg_start);
+	READ(end, (struct mm_struct *)of_task, arg_end);
+	length = area = end - start;
 	/* get_cmdline: when the area's last byte was overwritten, it goes on into the environment
 	 */
 	if (area && area < EA_PROCTITLE_MAX) {
 		u8 last = 0;
 
 		bpf_probe_read_user(&last, 1, (void *)(start + area - 1));
-		if (last)
-			length = GET(mm, env_end) - start;
+		if (last) {
+			READ(end, (struct mm_struct *)of_task, env_end);
+			length = end - start;
+		}
 	}
 	if (length > EA_PROCTITLE_MAX)
 		length = EA_PROCTITLE_MAX;
@@ -247,8 +252,9 @@ __noinline int ending__emit(u32 which)
 	struct ea_task *state = NULL;
 	struct ea_counters *counters;
 	struct ea_event *head;
-	struct mm_struct *mm;
+	struct mm_struct *mm = NULL;
 	int names, sent;
+	u64 start = 0;
 	u32 family;
 
 	if (!frame)
@@ -281,9 +287,11 @@ __noinline int ending__emit(u32 which)
 	counters = maps__counters();
 	if (counters) {
 		sent = emit__frame(frame, counters);
-		mm = GET(task, mm);
-		if (sent && head->args_len > EA_ARGS_CHUNK && mm)
-			emit__arguments_rest(which, GET(mm, arg_start), head->args_len);
+		READ(mm, task, mm);
+		if (sent && head->args_len > EA_ARGS_CHUNK && mm) {
+			READ(start, mm, arg_start);
+			emit__arguments_rest(which, start, head->args_len);
+		}
 	}
 	return 0;
 }

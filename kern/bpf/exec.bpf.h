@@ -33,7 +33,7 @@ static __always_inline int exec__prepare(struct task_struct *task, struct linux_
 {
 	struct pt_regs *regs = task__regs(task);
 	const char *interp, *filename;
-	const struct cred *cred;
+	const struct cred *cred = NULL;
 	struct ea_task *state;
 	u32 arch_index;
 	long length;
@@ -57,14 +57,14 @@ static __always_inline int exec__prepare(struct task_struct *task, struct linux_
 		length = bpf_probe_read_kernel_str(state->interp, sizeof(state->interp), interp);
 		state->interp_len = length > 0 ? (u32)length - 1 : 0;
 	}
-	cred = GET(task, cred);
+	READ(cred, task, cred);
 	task__capabilities(cred, &state->exec.before);
-	state->exec.before_uid = GET(cred, uid.val);
-	state->exec.before_gid = GET(cred, gid.val);
-	cred = GET(bprm, cred);
+	READ(state->exec.before_uid, cred, uid);
+	READ(state->exec.before_gid, cred, gid);
+	READ(cred, bprm, cred);
 	task__capabilities(cred, &state->exec.after);
-	state->exec.after_uid = GET(cred, uid.val);
-	state->exec.after_euid = GET(cred, euid.val);
+	READ(state->exec.after_uid, cred, uid);
+	READ(state->exec.after_euid, cred, euid);
 	exec__directory(task, state, arch_index);
 	state->pending |= EA_PENDING_EXEC;
 	return 0;
@@ -153,14 +153,16 @@ __noinline int exec__emit(u32 which, u64 ip)
 	struct task_struct *task = task__current();
 	struct ea_frame *frame = frame__of(which);
 	struct ea_task *state = state__task(task);
-	struct mm_struct *mm = GET(task, mm);
-	u64 exe = 0, loader, start, end;
+	u64 exe = 0, loader, start = 0, end = 0;
+	struct mm_struct *mm = NULL;
 	struct ea_exec *exec;
 	u32 length;
 	u8 *to;
 
+	READ(mm, task, mm);
 	if (!mm || !frame || !state)
 		return 0;
+	READ(end, mm, env_end);
 	to = emit__begin(frame, EA_ITEM_EXEC, 0, sizeof(*exec));
 	if (to) {
 		bpf_probe_read_kernel(to, sizeof(*exec), &state->exec);
@@ -175,7 +177,7 @@ __noinline int exec__emit(u32 which, u64 ip)
 		READ(exe, (struct file *)exe, f_inode);
 	if (state->exec.script) {
 		path__emit(which, EA_ITEM_DIRECTORY);
-		emit__name(which, 0, GET(mm, env_end), EA_NAME_NO_INODE);
+		emit__name(which, 0, end, EA_NAME_NO_INODE);
 		length = state->interp_len;
 		to = emit__begin(frame, EA_ITEM_INTERP, 0, EA_INTERP_MAX);
 		if (to) {
@@ -184,15 +186,15 @@ __noinline int exec__emit(u32 which, u64 ip)
 		}
 		emit__name(which, exe, 0, 0);
 	} else {
-		emit__name(which, exe, GET(mm, env_end), 0);
+		emit__name(which, exe, end, 0);
 	}
 	/* A program with an ELF interpreter starts in the interpreter. */
 	loader = exec__mapped(task, ip);
 	if (loader && loader != exe)
 		emit__name(which, loader, 0, EA_NAME_LOADER);
 
-	start = GET(mm, arg_start);
-	end = GET(mm, arg_end);
+	READ(start, mm, arg_start);
+	READ(end, mm, arg_end);
 	if (end > start) {
 		frame->head.args_len = (u32)(end - start);
 		emit__user_bytes(frame, EA_ITEM_ARGUMENTS, 0, (void *)start, frame->head.args_len,

@@ -58,6 +58,7 @@ __noinline int family__emit(u32 which)
 {
 	struct task_struct *task = task__current();
 	struct ea_frame *frame = frame__of(which);
+	const struct cred *cred = NULL;
 	struct ea_event *head;
 	u32 words[3];
 	u8 *to;
@@ -92,7 +93,8 @@ __noinline int family__emit(u32 which)
 			return 0;
 		to = emit__begin(frame, EA_ITEM_CAPSET, 0, sizeof(struct ea_capset));
 		if (to) {
-			task__capabilities(GET(task, cred), (struct ea_capset *)to);
+			READ(cred, task, cred);
+			task__capabilities(cred, (struct ea_capset *)to);
 			emit__end(frame, sizeof(struct ea_capset));
 		}
 		return 0;

@@ -8,10 +8,11 @@
 
 static __always_inline int filter__in_groups(struct task_struct *task, u32 wanted)
 {
-	const struct cred *cred = GET(task, cred);
 	const struct group_info *groups = NULL;
+	const struct cred *cred = NULL;
 	u32 low = 0, high = 0;
 
+	READ(cred, task, cred);
 	READ(groups, cred, group_info);
 	if (!groups)
 		return 0;
@@ -106,8 +107,8 @@ static __always_inline int filter__compare(struct ea_frame *frame, struct ea_ste
 __noinline int filter__slot(u32 which, u32 key, u32 at)
 {
 	struct ea_step *step = bpf_map_lookup_elem(&ea_steps, &key);
-	struct ea_journal *journal = names__journal();
-	struct ea_frame *frame = frame__of(which);
+	struct ea_journal *journal = names__journal_here();
+	struct ea_frame *frame = frame__of_here(which);
 	u32 value, other, known;
 	struct ea_inode *inode;
 

@@ -89,9 +89,15 @@ struct {
 	__type(value, struct ea_taken);
 } ea_taken SEC(".maps");
 
-static __always_inline struct ea_frame *frame__of(u32 which)
+/* For functions that have no room for a call. */
+static __always_inline struct ea_frame *frame__of_here(u32 which)
 {
 	return bpf_map_lookup_elem(&ea_frames, &which);
+}
+
+static __once struct ea_frame *frame__of(u32 which)
+{
+	return frame__of_here(which);
 }
 
 /*

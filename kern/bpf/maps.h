@@ -145,7 +145,7 @@ static __always_inline struct ea_entry *maps__entry(u32 generation, u32 arch_ind
 	return entry && (entry->first || entry->needs) ? entry : NULL;
 }
 
-static __always_inline struct ea_counters *maps__counters(void)
+static __once struct ea_counters *maps__counters(void)
 {
 	u32 zero = 0;
 

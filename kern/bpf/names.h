@@ -98,6 +98,12 @@ static __always_inline void names__release_texts(struct task_struct *task)
 	state__release(&ea_text_2, task);
 }
 
+/* The running task's journal; NULL: none. For functions that have no room for a call. */
+static __always_inline struct ea_journal *names__journal_here(void)
+{
+	return state__of_here(&ea_journals, task__current());
+}
+
 /* The running task's journal; NULL: none. */
 static __always_inline struct ea_journal *names__journal(void)
 {

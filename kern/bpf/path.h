@@ -55,7 +55,7 @@ static __always_inline int path__step(struct ea_frame *frame)
 /* A stretch of the walk. 1: that was all. */
 __noinline int path__stretch(u32 which)
 {
-	struct ea_frame *frame = frame__of(which);
+	struct ea_frame *frame = frame__of_here(which);
 
 	if (!frame)
 		return 1;
@@ -80,9 +80,9 @@ __noinline int path__emit(u32 which, u32 type)
 	struct task_struct *task = task__current();
 	struct ea_frame *frame = frame__of(which);
 	struct ea_walk *walk;
-	struct fs_struct *fs;
-	struct mm_struct *mm;
-	struct file *exe;
+	struct fs_struct *fs = NULL;
+	struct mm_struct *mm = NULL;
+	struct file *exe = NULL;
 	struct ea_item *item;
 	u64 dentry = 0, vfsmount = 0, pprev = 0, parent = 0;
 	u32 at;
@@ -94,14 +94,14 @@ __noinline int path__emit(u32 which, u32 type)
 		frame->overflow = 1;
 		return 0;
 	}
-	fs = GET(task, fs);
+	READ(fs, task, fs);
 	if (!fs)
 		return 0;
 	if (type == EA_ITEM_EXE) {
-		mm = GET(task, mm);
+		READ(mm, task, mm);
 		if (!mm)
 			return 0;
-		exe = GET(mm, exe_file);
+		READ(exe, mm, exe_file);
 		if (!exe)
 			return 0;
 		READ(dentry, exe, f_path.dentry);

@@ -125,8 +125,15 @@ const volatile u8 ea_zeros[EA_TASK_VALUE_MAX] SEC(".rodata.zeros") = {};
 
 /* ---- access ------------------------------------------------------------------------------ */
 
-/* What a task map has of a task; NULL: nothing. */
-static __always_inline void *state__of(void *map, struct task_struct *task)
+#ifndef EA_LEGACY
+static __once void *state__get(void *map, struct task_struct *task, u64 flags)
+{
+	return bpf_task_storage_get(map, task, NULL, flags);
+}
+#endif
+
+/* What a task map has of a task; NULL: nothing. For functions that have no room for a call. */
+static __always_inline void *state__of_here(void *map, struct task_struct *task)
 {
 #ifdef EA_LEGACY
 	u64 key = (u64)task;
@@ -134,6 +141,15 @@ static __always_inline void *state__of(void *map, struct task_struct *task)
 	return bpf_map_lookup_elem(map, &key);
 #else
 	return bpf_task_storage_get(map, task, NULL, 0);
+#endif
+}
+
+static __always_inline void *state__of(void *map, struct task_struct *task)
+{
+#ifdef EA_LEGACY
+	return state__of_here(map, task);
+#else
+	return state__get(map, task, 0);
 #endif
 }
 
@@ -151,7 +167,7 @@ static __always_inline void *state__of_or_new(void *map, struct task_struct *tas
 		state = bpf_map_lookup_elem(map, &key);
 	}
 #else
-	state = bpf_task_storage_get(map, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	state = state__get(map, task, BPF_LOCAL_STORAGE_GET_F_CREATE);
 #endif
 	if (!state) {
 		counters = maps__counters();

@@ -183,11 +183,12 @@ static __always_inline u64 task__idr_find(u64 entry, u32 id)
 /* find_task_by_vpid */
 static __always_inline struct task_struct *task__by_vpid(struct task_struct *current, u32 id)
 {
-	struct pid *self = GET(current, thread_pid);
 	struct pid_namespace *ns = NULL;
+	struct pid *self = NULL;
 	u64 entry = 0;
 	u32 level = 0;
 
+	READ(self, current, thread_pid);
 	if (!self)
 		return NULL;
 	READ(level, self, level);

@@ -18,7 +18,7 @@ static __always_inline int tree__tag(struct ea_journal *journal, struct ea_objec
 /* The same of a step of the climb, which the verifier judges once. */
 __noinline int tree__tag_inode(u64 inode, u32 generation)
 {
-	struct ea_journal *journal = names__journal();
+	struct ea_journal *journal = names__journal_here();
 	struct ea_object object;
 
 	if (!journal)

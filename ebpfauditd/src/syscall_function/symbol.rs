@@ -182,14 +182,22 @@ pub(super) fn of_nothing(stem: &str) -> String {
     format!("__do_{stem}")
 }
 
-/// Every name that a function of a syscall of these architectures may have.
-pub fn all(arches: &[Arch]) -> impl Iterator<Item = String> + '_ {
+fn all_stems(arches: &[Arch]) -> impl Iterator<Item = (Arch, String)> + '_ {
     arches
         .iter()
         .flat_map(|&arch| table::syscall::all(arch).map(move |(_, name)| (arch, name)))
         .flat_map(|(arch, name)| stems(arch, name).into_iter().map(move |stem| (arch, stem)))
         .chain(arches.iter().map(|&arch| (arch, NOT_IMPLEMENTED.to_owned())))
-        .flat_map(|(arch, stem)| [of_registers(arch, &stem), of_nothing(&stem)])
+}
+
+/// Every name that a function of a syscall of these architectures may have.
+pub fn all(arches: &[Arch]) -> impl Iterator<Item = String> + '_ {
+    all_stems(arches).flat_map(|(arch, stem)| [of_registers(arch, &stem), of_nothing(&stem)])
+}
+
+/// Those that tell by their addresses whether the kernel has the syscall.
+pub fn all_of_registers(arches: &[Arch]) -> impl Iterator<Item = String> + '_ {
+    all_stems(arches).map(|(arch, stem)| of_registers(arch, &stem))
 }
 
 #[cfg(test)]

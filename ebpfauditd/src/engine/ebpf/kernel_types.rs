@@ -95,7 +95,7 @@ impl KernelTypes {
     /// Reads all of it, the list of symbols beside the types.
     pub(super) fn read() -> Result<Self, EngineError> {
         let syscalls: HashSet<String> = syscall_function::symbols(&ARCHES).collect();
-        let mut wanted = syscalls.clone();
+        let mut wanted: HashSet<String> = syscall_function::addressed_symbols(&ARCHES).collect();
         wanted.extend(symbol::wanted().map(str::to_owned));
         let list = thread::spawn(move || listed(&wanted));
         let bytes = read()?;
