@@ -2,41 +2,30 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use audit_rules::{Field, List, Rule};
 use compat::audit::{Features, Part, Status, StatusField, kind};
-use compat::host::SystemHost;
 use compat::record::{Event, MessageType};
 use nix::errno::Errno;
 
 use crate::authority::{kernel_request, values};
 use crate::enforcement::{ChangeError, Enforcement};
-use crate::engine::ebpf::Counters;
 use crate::engine::kernel;
-use crate::explain;
 use crate::failure;
-use crate::inert;
-use crate::listing::{self, RuleCounts, RuleStatus};
 use crate::options::Options;
 use crate::own_record;
-use crate::recorder::{Command, Handle, RecorderError};
+use crate::recorder::{Command, Handle};
 use crate::requester::Requester;
-use crate::rules_file::{self, Rules, RulesError};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting};
 use crate::settings::Settings;
-use crate::signal::{Request, Subject};
-use crate::sink::Sink;
-use crate::stats::{LossNotice, Lost, total};
+use crate::signal::Subject;
+use crate::stats::LossNotice;
 use crate::watch::path_of;
 use crate::watchable;
 
-/// Longest wait at the end for records that the kernel still holds.
-const LAST_RECORDS: Duration = Duration::from_secs(2);
-
-/// The reason under which lines count that the log could not take.
-const LOG: &str = "log";
+mod end;
+mod reload;
+mod report;
 
 /// Everything that the main thread owns while the daemon runs.
 pub struct Service {
@@ -261,82 +250,6 @@ impl Service {
         }
     }
 
-    /// What was lost, by reason, since the daemon started. Events, but for `kernel` and `log`, which are records.
-    pub fn lost(&mut self) -> Lost {
-        let mut lost = Lost::new();
-        if let Some(engine) = self.enforcement.ebpf()
-            && let Ok(counters) = engine.counted()
-        {
-            lost.push(("ring-full", counters.lost_ring));
-            lost.push(("too-large", counters.lost_size));
-            lost.push(("arguments", counters.lost_arguments));
-            lost.push(("nested", counters.lost_nested));
-        }
-        if let Some(kernel) = self.enforcement.kernel()
-            && let Ok(count) = kernel.lost()
-        {
-            lost.push(("kernel", count));
-        }
-        lost.push((LOG, self.recorder.counters().totals().lines.lost));
-        lost
-    }
-
-    fn lost_total(&mut self) -> u64 {
-        total(&self.lost()).saturating_sub(self.forgotten)
-    }
-
-    /// What the programs in the kernel counted; zeros without them.
-    fn hooks(&mut self) -> Counters {
-        self.enforcement.ebpf().and_then(|engine| engine.counters().ok()).unwrap_or_default()
-    }
-
-    /// Lines of `name value`.
-    pub fn counters(&mut self) -> String {
-        let lost = self.lost();
-        let hooks = self.hooks();
-        listing::counters(&self.recorder.counters().totals(), &hooks, &lost)
-    }
-
-    /// Each rule with its engine.
-    pub fn plan(&self) -> String {
-        let rules: Vec<&Rule> = self.enforcement.set().rules().iter().collect();
-        listing::plan(&rules, self.enforcement.plan())
-    }
-
-    /// Each rule with its engine and what it did, for people.
-    pub fn rules_status(&mut self) -> String {
-        let tallies = self.enforcement.ebpf().and_then(|engine| engine.tallies().ok());
-        let now = monotonic();
-        let enforcement = &self.enforcement;
-        let (rules, plan) = (enforcement.set().rules(), enforcement.plan());
-        let absent = |rule: &Rule| enforcement.absent(rule);
-        let status: Vec<RuleStatus> = plan
-            .assignments()
-            .iter()
-            .enumerate()
-            .map(|(number, assignment)| {
-                let is_ours = assignment.engine.is_ours() || rules[number].list() == List::Exclude;
-                let tally = tallies.as_ref().and_then(|tallies| tallies.get(number)).filter(|_| is_ours);
-                let counts = tally.map(|tally| RuleCounts {
-                    hits: tally.hits,
-                    evaluations: tally.evaluations,
-                    last: (tally.last != 0).then(|| Duration::from_nanos(now.saturating_sub(tally.last))),
-                });
-                RuleStatus { counts, inert: inert::reasons(rules, number, &absent) }
-            })
-            .collect();
-        listing::rules_status(rules, plan, &status, self.is_enabled())
-    }
-
-    /// Which rule would record what the words name, or what is wrong with them, for people.
-    pub fn explain(&self, words: &[u8]) -> String {
-        let words: Vec<Vec<u8>> = words.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
-        match explain::explain(&words, self.enforcement.set().rules(), self.enforcement.plan()) {
-            Ok(text) => text,
-            Err(error) => format!("{error}\n"),
-        }
-    }
-
     /// What is done from time to time: losses are said, files of `exe=` rules looked up again.
     pub fn tick(&mut self) {
         self.say_losses();
@@ -408,155 +321,5 @@ impl Service {
             self.write(own_record::lost(&news, self.us));
             failure::lost(&news, self.lost_total(), self.enforcement.set().settings());
         }
-    }
-
-    /// Does what a signal asks; false ends the daemon.
-    pub fn signal(&mut self, request: Request, sender: Subject) -> bool {
-        let sent = match request {
-            Request::Stop => return false,
-            Request::Reload => {
-                self.reload(sender);
-                Ok(())
-            }
-            Request::Rotate => {
-                self.recorder.send(Command::Rotate(own_record::daemon_rotate(&Requester::sender(sender))))
-            }
-            Request::Resume => {
-                self.recorder.send(Command::Resume(own_record::daemon_resume(&Requester::sender(sender))))
-            }
-            Request::Report => {
-                let counters = self.counters();
-                log::info!("state: {}", counters.trim_end().replace('\n', ", "));
-                Ok(())
-            }
-        };
-        if let Err(error) = sent {
-            log::error!("{error}");
-        }
-        true
-    }
-
-    /// Reads configuration and rules again: both are put in force, or neither.
-    fn reload(&mut self, sender: Subject) {
-        let requester = Requester::sender(sender);
-        let done = self.try_reload(sender);
-        if let Err(messages) = &done {
-            for line in messages.lines() {
-                log::error!("{line}");
-            }
-            log::error!("configuration and rules stay as they were");
-        }
-        self.write(own_record::daemon_config(&requester, done.is_ok()));
-    }
-
-    fn try_reload(&mut self, sender: Subject) -> Result<(), String> {
-        let options = &self.options;
-        let (settings, notes) =
-            Settings::load(&options.config_dir, options.allow_links).map_err(|error| error.to_string())?;
-        for note in notes {
-            log::warn!("{note}");
-        }
-        let old = self.enforcement.set();
-        let replaced = match Rules::read(&options.config_dir.join(rules_file::NAME), &SystemHost) {
-            _ if self.is_locked() => {
-                log::warn!("The audit system is in immutable mode, no rule changes allowed");
-                None
-            }
-            Err(RulesError::Missing(path)) => {
-                log::warn!("audit rules file {path} doesn't exist, the rules stay as they are");
-                None
-            }
-            Err(error) => return Err(error.to_string()),
-            Ok(rules) => {
-                let mut set = RuleSet::new(old.settings());
-                let mut ignored = Vec::new();
-                rules.apply(&mut set, &mut ignored, watchable::check).map_err(|error| error.to_string())?;
-                for line in rules.ignored().chain(&ignored) {
-                    log::warn!("{line}");
-                }
-                let changes = old.difference(&set);
-                Some((set, changes))
-            }
-        };
-        // Last of what can fail: a reload that is refused leaves the logs alone.
-        let sink = Sink::find(&settings, options.foreground).map_err(|error| error.to_string())?;
-        if let Some((set, changes)) = replaced {
-            let was_enabled = self.is_enabled();
-            self.enforcement.replace(set).map_err(|error| error.to_string())?;
-            self.tell(&changes, &Requester::new(sender), was_enabled);
-        }
-        let formatter = Box::new(settings.formatter());
-        self.settings = settings;
-        let configured = self.recorder.send(Command::Configure(formatter, Box::new(sink)));
-        configured.map_err(|error| error.to_string())
-    }
-
-    /// A start that failed after `DAEMON_START`: the log says so; the engines put everything back when they are dropped.
-    pub fn abort(self, op: &str) {
-        if let Err(error) = self.recorder.stop(own_record::daemon_abort(op, &Requester::starting())) {
-            log::error!("{error}");
-        }
-    }
-
-    /// Ends the daemon: nothing new is recorded, everything recorded is written, and the kernel is as it was.
-    pub fn stop(mut self, sender: Subject) -> Result<(), RecorderError> {
-        let sender = Requester::sender(sender);
-        self.enforcement.quiet();
-        let patience = Instant::now() + LAST_RECORDS;
-        loop {
-            self.recorder.settle()?;
-            let backlog = self
-                .enforcement
-                .kernel()
-                .and_then(|kernel| kernel.status().ok())
-                .map_or(0, |status| status.backlog);
-            if backlog == 0 || Instant::now() > patience {
-                break;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        self.say_losses();
-        let hooks = self.hooks();
-        let mut lost = self.lost();
-        let Self { recorder, mut enforcement, .. } = self;
-        let totals = recorder.stop(own_record::daemon_end(&sender))?;
-        // What still waited for the log, or came last, may be lost only now; the log is the last place that would say so.
-        let late = settle_log(&mut lost, totals.lines.lost);
-        if late > 0 {
-            log::error!("{late} records could not be written to the log and are lost");
-        }
-        if let Some(kernel) = enforcement.kernel() {
-            kernel.restore();
-        }
-        log::info!("{}", listing::counters(&totals, &hooks, &lost).trim_end().replace('\n', ", "));
-        log::info!("The audit daemon is exiting.");
-        Ok(())
-    }
-}
-
-/// `CLOCK_MONOTONIC`, ns; 0 if it cannot be read.
-fn monotonic() -> u64 {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
-    now.map_or(0, |now| Duration::from(now).as_nanos() as u64)
-}
-
-/// Puts the last word on the lines that the log lost among the losses; gives how many came since the count there.
-fn settle_log(lost: &mut Lost, overall: u64) -> u64 {
-    lost.iter_mut()
-        .filter(|(reason, _)| *reason == LOG)
-        .map(|(_, count)| overall.saturating_sub(std::mem::replace(count, overall)))
-        .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_log_loses_at_the_end_is_in_the_sum() {
-        let mut lost: Lost = vec![("kernel", 2), (LOG, 3)];
-        assert_eq!(settle_log(&mut lost, 10), 7);
-        assert_eq!(lost, [("kernel", 2), (LOG, 10)]);
-        assert_eq!(settle_log(&mut lost, 10), 0);
     }
 }

@@ -56,7 +56,7 @@ __noinline int child__create(u64 dir, u64 dentry, u32 made)
 {
 	u64 inode = 0;
 
-	open__goes_on(dentry);
+	note__open_goes_on(dentry);
 	if (made)
 		READ(inode, (struct dentry *)dentry, d_inode);
 	return journal__child(dir, dentry, EA_LOOKUP_CREATE, inode);
@@ -256,7 +256,7 @@ static __always_inline int child__may_delete(u64 *ctx)
 	/* refused before audit is told: nothing there, or an owner that has no number here */
 	if (!inode || result == -EOVERFLOW)
 		return 0;
-	open__goes_on(victim);
+	note__open_goes_on(victim);
 	journal__child(dir, victim, EA_LOOKUP_DELETE, inode);
 	if (!result)
 		child__rename_goes_on(victim);

@@ -6,34 +6,6 @@
 /* In place of the next step: a rule has matched. */
 #define EA_MATCHED EA_STEPS
 
-static __always_inline int filter__in_groups(struct task_struct *task, u32 wanted)
-{
-	const struct group_info *groups = NULL;
-	const struct cred *cred = NULL;
-	u32 low = 0, high = 0;
-
-	READ(cred, task, cred);
-	READ(groups, cred, group_info);
-	if (!groups)
-		return 0;
-	READ(high, groups, ngroups);
-	for (int i = 0; i < EA_GROUPS_BISECT && low < high; i++) {
-		u32 middle = (low + high) / 2;
-		u32 gid = 0;
-
-		bpf_probe_read_kernel(&gid, sizeof(gid),
-				      (void *)groups + field_offset(struct group_info, gid) +
-					  (u64)middle * sizeof(gid));
-		if (gid == wanted)
-			return 1;
-		if (gid < wanted)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return 0;
-}
-
 static __always_inline u32 filter__word(struct ea_frame *frame, u32 index)
 {
 	u32 at = index & 63;
@@ -49,11 +21,6 @@ static __always_inline int filter__exe_equal(struct ea_frame *frame, u32 key)
 
 	return exe && exe->present && frame->head.exe_ino == exe->ino &&
 	       frame->head.exe_dev == exe->dev;
-}
-
-__noinline int filter__group(u32 wanted)
-{
-	return filter__in_groups(task__current(), wanted);
 }
 
 /* Whether the syscall is one of a set. */
@@ -194,9 +161,9 @@ __noinline int filter__test(u32 which, u32 generation, u32 key)
 	case EA_OP_EXE_NE:
 		return !filter__exe_equal(frame, exe_base + operand);
 	case EA_OP_GROUP_EQ:
-		return value == operand || filter__group(operand);
+		return value == operand || group__has(operand);
 	case EA_OP_GROUP_NE:
-		return value != operand && !filter__group(operand);
+		return value != operand && !group__has(operand);
 	case EA_OP_NAMED:
 		return filter__named(frame, set_base + operand);
 	case EA_OP_TRUE:

@@ -181,59 +181,6 @@ __noinline int journal__new_name(u64 filename)
 	return 0;
 }
 
-#ifdef EA_LEGACY
-/*
- * audit_getname of a name that is the caller's still. Its getname refuses one that is empty, or too
- * long, or not to be read; but it may also bring one into memory that was not there.
- */
-static __always_inline void journal__caller_text(struct ea_journal *journal, u64 name, int is_taken)
-{
-	u32 used = journal->text_used;
-	struct ea_slot *slot = slot__add(journal);
-
-	if (!slot)
-		return;
-	slot->name = name;
-	slot->op = EA_LOOKUP_GETNAME;
-	slot__text(journal, slot, (const void *)name, 1);
-	if (is_taken || (slot->text_len && slot->text_len < EA_PATH_MAX - 1))
-		return;
-	journal->doubtful = 1;
-	journal->count = 0;
-	journal->text_used = used;
-}
-
-/* Before its getname. */
-__noinline int journal__caller_name(u64 name)
-{
-	u32 generation = ea_config.generation;
-	u32 needs = (u32)journal__needs(generation);
-	struct ea_journal *journal;
-
-	if (!needs || (needs & EA_NEED_HIT))
-		return 0;
-	journal = journal__begin(generation);
-	if (journal)
-		journal__caller_text(journal, name, 0);
-	return 0;
-}
-
-/* After it, when the next name is looked up: there was nothing wrong with it. */
-__noinline int journal__caller_name_taken(void)
-{
-	struct task_struct *task = task__current();
-	struct ea_journal *journal = names__journal();
-	struct pt_regs *regs = task__regs(task);
-
-	if (!journal || !journal->doubtful || journal->nr != (u32)GET(regs, orig_ax) ||
-	    journal->arch_index != task__arch_index(task))
-		return 0;
-	journal->doubtful = 0;
-	journal__caller_text(journal, journal->args[0], 1);
-	return 0;
-}
-#endif
-
 /*
  * audit_getname of quotactl's name, of which only the text is at hand. EA_LOOKUP_NEW in `flags`:
  * its identity does not tell whether the getname itself was seen, but nothing comes before it.

@@ -30,7 +30,7 @@ static __always_inline int lookup__parent(u64 name, u64 path, s32 result)
 	u64 dentry = 0;
 
 #ifdef EA_LEGACY
-	journal__caller_name_taken();
+	caller__name_taken();
 #endif
 	if (result)
 		return journal__name(name);

@@ -72,7 +72,7 @@ int ea_symlink_names(u64 *ctx)
 #ifdef EA_LEGACY
 	/* the target, which nothing looks up */
 	if ((s64)args[0] > 0)
-		return journal__caller_name(args[0]);
+		return caller__name(args[0]);
 #endif
 	return pair__names(args[0], args[2]);
 }

@@ -18,7 +18,6 @@ use crate::decode::Decoder;
 use crate::family::{ARCHES, Services};
 use crate::lower::lower;
 use crate::plan::{EngineKind, Offer, Plan};
-use crate::privilege::give_back_memory;
 use crate::syscall_function::{Moment, Prototype, Stub};
 use crate::watch::{Inode, Lost, Watches};
 
@@ -59,7 +58,7 @@ use offer::Ways;
 use shelf::Shelf;
 pub use source::RingSource;
 use tables::array;
-use takeover::{Takeover, Worker};
+use takeover::Takeover;
 pub use tally::RuleTally;
 use tally::Tallies;
 
@@ -211,90 +210,6 @@ impl Engine {
         self.watches.keep(served(rules, plan));
         self.attachments.keep_only(&wanted);
         Ok(())
-    }
-
-    /// Takes the stubs that are to be attached later out of `wanted`, if they are many: until then the program at every syscall's
-    /// exit judges their syscalls.
-    fn put_off(&mut self, wanted: &mut BTreeSet<Target>) -> Vec<Stub> {
-        let mut later = Vec::new();
-        self.attachments.reclaim(wanted);
-        for target in wanted.iter() {
-            if let Target::Stub(stub) = target
-                && stub.moment == Moment::Exit
-                && !self.attachments.has(target)
-            {
-                later.push(stub.clone());
-            }
-        }
-        if later.len() < takeover::FEW || !self.ways.contains_key(&Hook::SyscallExit) {
-            return Vec::new();
-        }
-        wanted.retain(|target| !matches!(target, Target::Stub(stub) if later.contains(stub)));
-        wanted.insert(Target::Hook(Hook::SyscallExit));
-        later
-    }
-
-    /// What is under way is no more; what it has attached stays for now.
-    fn interrupt(&mut self) {
-        if let Some(Takeover::Running(worker)) = self.takeover.take() {
-            for (target, attached) in worker.end() {
-                if let Ok(attached) = attached {
-                    self.attachments.take(target, attached);
-                }
-            }
-        }
-    }
-
-    /// Goes on with what [`apply`](Self::apply) has left for later; to be called from time to time.
-    pub fn go_on(&mut self) -> Result<(), EngineError> {
-        self.takeover = match self.takeover.take() {
-            Some(Takeover::Waiting(stubs)) => {
-                self.load_judges(stubs.iter())?;
-                let stubs: Result<Vec<_>, EngineError> = stubs
-                    .into_iter()
-                    .map(|stub| {
-                        let judges = program::judges(&self.ebpf, judge_of(&stub))?;
-                        let judges = judges.try_clone_to_owned().map_err(EngineError::Thread)?;
-                        Ok((stub, judges))
-                    })
-                    .collect();
-                let worker = Worker::start(stubs?, self.shelf.clone()).map_err(EngineError::Thread)?;
-                self.btf = None;
-                give_back_memory();
-                Some(Takeover::Running(worker))
-            }
-            Some(Takeover::Running(worker)) if worker.is_over() => Some(self.finish(worker)),
-            Some(Takeover::Complete(since)) if since.elapsed() > takeover::STAY => {
-                let live = self.live() as usize;
-                self.config.flags[live] &= !abi::CONFIG_TAKEOVER;
-                self.write_config()?;
-                Some(Takeover::Over(Instant::now()))
-            }
-            Some(Takeover::Over(since)) if since.elapsed() > takeover::STAY => {
-                self.attachments.drop_now(&Target::Hook(Hook::SyscallExit));
-                None
-            }
-            other => other,
-        };
-        Ok(())
-    }
-
-    /// Takes what the thread has attached.
-    fn finish(&mut self, worker: Worker) -> Takeover {
-        let mut stuck = false;
-        for (target, attached) in worker.end() {
-            match attached {
-                Ok(attached) => self.attachments.take(target, attached),
-                Err(error) => {
-                    log::warn!("a syscall is judged at the exit of all: {target}: {error}");
-                    stuck = true;
-                }
-            }
-        }
-        if stuck {
-            return Takeover::Stuck;
-        }
-        Takeover::Complete(Instant::now())
     }
 
     /// Attaches what is not attached, after loading the programs that were not needed before.

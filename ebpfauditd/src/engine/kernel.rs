@@ -10,11 +10,13 @@
 //! Everything that was in the kernel before is put back at the end.
 
 mod before;
+mod change;
 mod drift;
 mod end;
 mod found;
 mod notes;
 mod order;
+mod own_rule;
 mod pending;
 mod source;
 
@@ -24,15 +26,15 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use audit_rules::{Action, Condition, Draft, Field, List, Op, Rule, SyscallSet, Value};
+use audit_rules::Rule;
 use compat::audit::{Answer, Audit, Features, Status, StatusField};
 use compat::netlink::AuditSocket;
 use nix::errno::Errno;
 use nix::sys::eventfd::EventFd;
 
 pub use before::{Before, BeforeFile};
+use change::errno_of;
 pub use drift::Drift;
-use order::Step;
 use pending::Pending;
 pub use source::NetlinkSource;
 
@@ -165,7 +167,7 @@ impl<A: Audit> Engine<A> {
         let present = kernel
             .list_rules()
             .map_err(|error| StartError::Request { act: "list the kernel's audit rules", error })?;
-        let mut ours = vec![exclude_process(pid)?, task_never()?];
+        let mut ours = vec![own_rule::exclude_process(pid)?, own_rule::task_never()?];
         let before = if let Some(remembered) = file.as_ref().and_then(BeforeFile::read) {
             log::warn!(
                 "a daemon before this one was killed; what it changed in the kernel will be put back too"
@@ -198,11 +200,11 @@ impl<A: Audit> Engine<A> {
             lost_seen: status.lost,
             lost: 0,
             locked: status.enabled == LOCKED,
-            hide_us: exclude_process(pid)?,
+            hide_us: own_rule::exclude_process(pid)?,
             hidden: false,
-            task_never: task_never()?,
+            task_never: own_rule::task_never()?,
             never: false,
-            never_exit: never_exit()?,
+            never_exit: own_rule::never_exit()?,
             adopted: Vec::new(),
             kept: HashSet::new(),
             others: None,
@@ -296,101 +298,6 @@ impl<A: Audit> Engine<A> {
             rules.map(Rule::encode).filter(|rule| adopted.contains(rule)).collect()
         };
     }
-
-    /// Makes these the rules in the kernel, in this order: all of them, or, on an error, those that were there.
-    ///
-    /// Rules on the task, exit and `io_uring` lists need tasks with an audit context; without any such rule
-    /// `-a task,never` is loaded instead.
-    pub fn apply<'a>(&mut self, rules: impl IntoIterator<Item = &'a Rule>) -> Result<(), ApplyError> {
-        let mut wanted: Vec<Vec<u8>> = Vec::new();
-        let mut seen = HashSet::new();
-        let mut contexts = false;
-        for rule in rules {
-            contexts |= matches!(rule.list(), List::Task | List::Exit | List::IoUring);
-            let bytes = rule.encode();
-            // A rule that was put in front twice is there once: the later one can never match first.
-            if seen.insert(bytes.clone()) {
-                wanted.push(bytes);
-            }
-        }
-        // Behind the last of ours, and where our own programs serve them without effect.
-        let shown = self.adopted.iter().filter(|rule| self.kept.contains(*rule) && !seen.contains(*rule));
-        let shown: Vec<Vec<u8>> = shown.cloned().collect();
-        if !shown.is_empty() {
-            if !seen.contains(&self.never_exit) {
-                wanted.push(self.never_exit.clone());
-            }
-            wanted.extend(shown);
-        }
-        let is_first = !std::mem::replace(&mut self.began, true);
-        if self.locked {
-            return self.bear_lock(wanted, is_first);
-        }
-        self.note(&order::added(&order::steps(&self.loaded, &wanted)));
-        let (loaded, never) = (self.loaded.clone(), self.never);
-        let changed = self.change(&wanted, !contexts);
-        if changed.is_err()
-            && let Err(error) = self.change(&loaded, never)
-        {
-            log::error!("the rules that were in the kernel cannot be put back: {error}");
-        }
-        changed
-    }
-
-    fn change(&mut self, wanted: &[Vec<u8>], never: bool) -> Result<(), ApplyError> {
-        if self.never && !never {
-            let rule = self.task_never.clone();
-            self.delete(&rule).map_err(|errno| refused("delete rule", &rule, errno))?;
-            self.never = false;
-        }
-        for step in order::steps(&self.loaded, wanted) {
-            match &step {
-                Step::Delete(rule) => {
-                    self.delete(rule).map_err(|errno| refused("delete rule", rule, errno))?;
-                }
-                Step::Append(rule) => {
-                    self.append(rule).map_err(|errno| refused("add rule", rule, errno))?;
-                }
-                Step::Prepend(rule) => {
-                    let bytes = order::prepended(rule);
-                    self.kernel
-                        .add_rule(&bytes)
-                        .map_err(|error| refused("add rule", rule, errno_of(&error)))?;
-                }
-            }
-            step.apply(&mut self.loaded);
-        }
-        if never && !self.never {
-            let bytes = order::prepended(&self.task_never);
-            self.kernel
-                .add_rule(&bytes)
-                .map_err(|error| refused("add rule", &self.task_never, errno_of(&error)))?;
-            self.never = true;
-        }
-        Ok(())
-    }
-
-    /// Adds a rule as the last; one that another program has put into the kernel becomes ours and goes to its place.
-    fn append(&mut self, rule: &[u8]) -> Result<(), Errno> {
-        match self.kernel.add_rule(rule).map_err(|error| errno_of(&error)) {
-            Err(Errno::EEXIST) => {
-                self.delete(rule)?;
-                self.kernel.add_rule(rule).map_err(|error| errno_of(&error))
-            }
-            done => done,
-        }
-    }
-
-    /// Deletes a rule; one that the kernel has dropped by itself (its directory is gone) is deleted already.
-    fn delete(&mut self, rule: &[u8]) -> Result<(), Errno> {
-        match self.kernel.delete_rule(rule) {
-            Ok(()) => Ok(()),
-            Err(error) => match errno_of(&error) {
-                Errno::ENOENT => Ok(()),
-                errno => Err(errno),
-            },
-        }
-    }
 }
 
 /// The setting in the kernel's protocol.
@@ -402,55 +309,6 @@ fn field(setting: Setting) -> StatusField {
         Setting::BacklogLimit => StatusField::BacklogLimit,
         Setting::BacklogWaitTime => StatusField::BacklogWaitTime,
     }
-}
-
-fn errno_of(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
-}
-
-fn refused(act: &'static str, rule: &[u8], errno: Errno) -> ApplyError {
-    let rule = Rule::decode(rule).map_or_else(|_| "unreadable rule".to_owned(), |rule| rule.to_string());
-    ApplyError { act, rule, errno }
-}
-
-/// `-a task,never`.
-fn task_never() -> Result<Vec<u8>, StartError> {
-    encode(Draft {
-        list: List::Task,
-        action: Action::Never,
-        syscalls: SyscallSet::default(),
-        conditions: Vec::new(),
-    })
-}
-
-/// `-a never,exit`: whatever comes behind it does not matter.
-fn never_exit() -> Result<Vec<u8>, StartError> {
-    encode(Draft {
-        list: List::Exit,
-        action: Action::Never,
-        syscalls: SyscallSet::all(),
-        conditions: Vec::new(),
-    })
-}
-
-/// `-a always,exclude -F pid=PID`: no records about what this process asks of the kernel.
-fn exclude_process(pid: u32) -> Result<Vec<u8>, StartError> {
-    let condition = Condition::new(Field::Pid, Op::Eq, Value::Number(pid)).map_err(own_rule)?;
-    encode(Draft {
-        list: List::Exclude,
-        action: Action::Always,
-        syscalls: SyscallSet::all(),
-        conditions: vec![condition],
-    })
-}
-
-fn encode(draft: Draft) -> Result<Vec<u8>, StartError> {
-    Ok(Rule::new(draft).map_err(own_rule)?.encode())
-}
-
-/// Cannot happen for the two rules above; an error all the same, because a daemon must not panic.
-fn own_rule(refusal: audit_rules::Refusal) -> StartError {
-    StartError::Request { act: "make a rule of our own", error: io::Error::other(refusal) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use audit_rules::{List, Rule};
 use compat::audit::Audit;
 use nix::errno::Errno;
 
-use super::{ApplyError, Engine, errno_of, order, refused};
+use super::change::refused;
+use super::{ApplyError, Engine, errno_of, order};
 
 /// How the kernel's rules have changed without us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use compat::audit::{Audit, StatusField};
 
-use super::{Engine, errno_of, field, order, refused};
+use super::change::refused;
+use super::{Engine, errno_of, field, order};
 use crate::ruleset::Setting;
 
 impl<A: Audit> Engine<A> {
