@@ -76,11 +76,11 @@ impl Draft {
             };
         }
         words[BUFFER_LENGTH] = texts.len() as u32;
-        let mut bytes = Vec::with_capacity(HEADER_SIZE + texts.len());
-        for word in words {
-            bytes.extend_from_slice(&word.to_ne_bytes());
+        let mut bytes = vec![0; HEADER_SIZE + texts.len()];
+        for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *to = word.to_ne_bytes();
         }
-        bytes.append(&mut texts);
+        bytes[HEADER_SIZE..].copy_from_slice(&texts);
         bytes
     }
 

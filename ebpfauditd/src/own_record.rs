@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use audit_rules::Rule;
 use compat::audit::FeatureChange;
-use compat::record::{Event, MessageType, quote};
+use compat::record::{Event, MessageType, decimal, quote};
 
 use crate::clock;
 use crate::requester::Requester;
@@ -13,6 +13,9 @@ use crate::signal::{Subject, UNSET};
 
 /// Longest kernel release that auditd writes (`auditd.c`: the record is built in a fixed buffer).
 const RELEASE_LIMIT: usize = 56;
+
+/// Most of what tells of a rule's change has fewer bytes.
+const RULE_CHANGE: usize = 128;
 
 fn event(kind: MessageType, body: impl AsRef<[u8]>) -> Event {
     let mut event = Event::new();
@@ -107,9 +110,10 @@ pub fn changed(change: &Change, who: &Requester) -> Event {
 
 /// `CONFIG_CHANGE` for a rule; `done` is false for a rule that was well formed and could not be added or removed.
 pub fn rule_change(op: &str, rule: &Rule, who: &Requester, done: bool) -> Event {
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(RULE_CHANGE);
     who.write_session(&mut body);
-    body.extend_from_slice(format!(" op={op}").as_bytes());
+    body.extend_from_slice(b" op=");
+    body.extend_from_slice(op.as_bytes());
     end_rule(&mut body, rule, done);
     event(MessageType::CONFIG_CHANGE, body)
 }
@@ -144,8 +148,9 @@ fn end_rule(body: &mut Vec<u8>, rule: &Rule, done: bool) {
         Some(key) => quote::untrusted(body, key),
         None => body.extend_from_slice(b"(null)"),
     }
-    // Writing to a Vec cannot fail.
-    let _ = write!(body, " list={} res={}", rule.list().number(), u8::from(done));
+    body.extend_from_slice(b" list=");
+    decimal(body, rule.list().number().into());
+    body.extend_from_slice(if done { b" res=1" } else { b" res=0" });
 }
 
 /// `CONFIG_CHANGE` for a setting.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
-use compat::record::quote;
+use compat::record::{decimal, quote};
 
 use crate::label::shows_mode;
 use crate::signal::Subject;
@@ -50,13 +50,17 @@ impl Requester {
 
     /// Appends `auid= ses=` (`audit_log_session_info`) and, if there is one, the context.
     pub fn write_session(&self, body: &mut Vec<u8>) {
-        // Writing to a Vec cannot fail.
-        let _ = write!(body, "auid={} ses={}", self.ids.auid, self.ids.ses);
+        // Without the formatter: a reload of rules tells of each.
+        body.extend_from_slice(b"auid=");
+        decimal(body, self.ids.auid.into());
+        body.extend_from_slice(b" ses=");
+        decimal(body, self.ids.ses.into());
         self.write_context(body);
     }
 
     /// Appends `pid= uid= auid= ses=` and the context (`audit_log_common_recv_msg`).
     pub fn write_common(&self, body: &mut Vec<u8>) {
+        // Writing to a Vec cannot fail.
         let _ = write!(body, "pid={} uid={} ", self.ids.pid, self.ids.uid);
         self.write_session(body);
     }
