@@ -41,7 +41,7 @@ fn encode(draft: Draft) -> Result<Vec<u8>, StartError> {
     Ok(Rule::new(draft).map_err(own_rule)?.encode())
 }
 
-/// Cannot happen for the two rules above; an error all the same, because a daemon must not panic.
+/// Cannot happen for the rules above; an error all the same, because a daemon must not panic.
 fn own_rule(refusal: audit_rules::Refusal) -> StartError {
     StartError::Request { act: "make a rule of our own", error: io::Error::other(refusal) }
 }
