@@ -18,8 +18,8 @@
 /*
  * What a program does in many places, once in it: at each look-up and each access of task storage
  * the verifier puts other instructions in, and makes a new copy of what it knows of the whole
- * program for that (bpf_patch_insn_data). The legacy object has no room for more calls: kernels
- * before 6.8 count 32 bytes of stack for each, and all of them 8 calls, one within the other.
+ * program for that (bpf_patch_insn_data). The legacy object has no room for more calls: its
+ * kernels count 32 bytes of stack for each, and take 8 calls, one within the other.
  */
 #ifdef EA_LEGACY
 #define __once __always_inline

@@ -65,8 +65,8 @@ impl Recording {
 /// How often the original may record again what it has lost.
 const TRIES: usize = 3;
 
-/// The cases as the original records them. On a machine that is busy it loses events: the kernel gives up an audit daemon that has
-/// not taken a record for half a second. What is missing is played again, for ours is measured by it.
+/// The cases as the original records them. On a machine that is busy it loses events (31 were seen, behind one with 6 MiB of
+/// arguments). What is missing is played again, for ours is measured by it.
 fn original_of(audit: &Audit, fixture: &Fixture, cases: &Cases) -> Result<Recording> {
     let mut whole = record(By::Theirs, audit, fixture, cases)?;
     let log = kept(By::Theirs, None)?;

@@ -100,13 +100,11 @@ mod tests {
     fn the_kernel_answers_as_its_list_says() {
         let wanted = ["__x64_sys_openat", "__ia32_compat_sys_execve", "vfs_open", "no_such_symbol"];
         let wanted = wanted.map(str::to_owned).into();
-        let found = match addresses(&wanted) {
-            Ok(found) => found,
-            Err(error) => {
-                eprintln!("SKIP: the kernel is not asked: {error}");
-                return;
-            }
-        };
+        if Release::running() < BY_HALVES {
+            eprintln!("SKIP: this kernel is not asked");
+            return;
+        }
+        let found = addresses(&wanted).unwrap();
         let list = std::fs::read("/proc/kallsyms").unwrap();
         assert_eq!(found, super::super::kallsyms::addresses(&list[..], &wanted).unwrap());
         assert!(found.len() == 3 || found.len() == 2 && !found.contains_key("__ia32_compat_sys_execve"));
