@@ -17,6 +17,7 @@ typedef int s32;
 typedef long long s64;
 
 #include "abi/limits.h"
+#include "abi/function.h"
 #include "abi/event.h"
 #include "abi/item.h"
 #include "abi/filter.h"

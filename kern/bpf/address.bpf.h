@@ -51,8 +51,7 @@ static __always_inline int address__keep(u64 from, u32 len, u32 out)
 #ifndef EA_LEGACY
 /* int move_addr_to_kernel(void __user *, int len, struct sockaddr_storage *): it tells audit last
  */
-SEC("fexit/move_addr_to_kernel")
-int ea_move_addr_to_kernel(u64 *ctx)
+PROGRAM("fexit/move_addr_to_kernel", ea_move_addr_to_kernel)
 {
 	u64 args[4];
 
@@ -66,8 +65,7 @@ int ea_move_addr_to_kernel(u64 *ctx)
  */
 
 /* int security_socket_connect(struct socket *, struct sockaddr *, int length) */
-SEC("fentry/security_socket_connect")
-int ea_socket_connect(u64 *ctx)
+PROGRAM("fentry/security_socket_connect", ea_socket_connect)
 {
 	u64 args[3];
 
@@ -76,8 +74,7 @@ int ea_socket_connect(u64 *ctx)
 }
 
 /* int security_socket_bind(struct socket *, struct sockaddr *, int length) */
-SEC("fentry/security_socket_bind")
-int ea_socket_bind(u64 *ctx)
+PROGRAM("fentry/security_socket_bind", ea_socket_bind)
 {
 	u64 args[3];
 
@@ -86,8 +83,7 @@ int ea_socket_bind(u64 *ctx)
 }
 
 /* int security_socket_sendmsg(struct socket *, struct msghdr *, int size) */
-SEC("fentry/security_socket_sendmsg")
-int ea_socket_sendmsg(u64 *ctx)
+PROGRAM("fentry/security_socket_sendmsg", ea_socket_sendmsg)
 {
 	u64 args[2], name = 0;
 	u32 len = 0;
@@ -103,8 +99,7 @@ int ea_socket_sendmsg(u64 *ctx)
  * int move_addr_to_user(struct sockaddr_storage *, int klen, void __user *, int __user *ulen): it
  * tells audit unless the caller has no room at all
  */
-SEC("fentry/move_addr_to_user")
-int ea_move_addr_to_user(u64 *ctx)
+PROGRAM("fentry/move_addr_to_user", ea_move_addr_to_user)
 {
 	u64 args[4];
 	s32 room = 0;

@@ -3,6 +3,7 @@
 #include "abi.h"
 #include "core.h"
 #include "helpers.h"
+#include "preempt.h"
 #include "maps.h"
 #include "mark.h"
 #include "state.h"

@@ -83,14 +83,12 @@ __noinline int child__create(u64 dir, u64 dentry, u32 made)
 	return child__create(args[first], args[(first) + 1], 1)
 
 /* vfs_mkdir([id,] struct inode *dir, struct dentry *, umode_t [, struct delegated_inode *]) */
-SEC("fentry/vfs_mkdir")
-int ea_vfs_mkdir(u64 *ctx)
+PROGRAM("fentry/vfs_mkdir", ea_vfs_mkdir)
 {
 	CHILD_BEFORE(child__mapped());
 }
 
-SEC("fexit/vfs_mkdir")
-int ea_vfs_mkdir_done(u64 *ctx)
+PROGRAM("fexit/vfs_mkdir", ea_vfs_mkdir_done)
 {
 	u32 at = child__mapped() + 3 + child__delegated();
 	u64 args[8];
@@ -106,34 +104,29 @@ int ea_vfs_mkdir_done(u64 *ctx)
 }
 
 /* vfs_mknod([id,] dir, dentry, umode_t, dev_t [, delegated]) */
-SEC("fentry/vfs_mknod")
-int ea_vfs_mknod(u64 *ctx)
+PROGRAM("fentry/vfs_mknod", ea_vfs_mknod)
 {
 	CHILD_BEFORE(child__mapped());
 }
 
-SEC("fexit/vfs_mknod")
-int ea_vfs_mknod_done(u64 *ctx)
+PROGRAM("fexit/vfs_mknod", ea_vfs_mknod_done)
 {
 	CHILD_AFTER(child__mapped(), child__mapped() + 4 + child__delegated());
 }
 
 /* vfs_symlink([id,] dir, dentry, const char * [, delegated]) */
-SEC("fentry/vfs_symlink")
-int ea_vfs_symlink(u64 *ctx)
+PROGRAM("fentry/vfs_symlink", ea_vfs_symlink)
 {
 	CHILD_BEFORE(child__mapped());
 }
 
-SEC("fexit/vfs_symlink")
-int ea_vfs_symlink_done(u64 *ctx)
+PROGRAM("fexit/vfs_symlink", ea_vfs_symlink_done)
 {
 	CHILD_AFTER(child__mapped(), child__mapped() + 3 + child__delegated());
 }
 
 /* vfs_link(old_dentry, [id,] dir, new_dentry, delegated) */
-SEC("fentry/vfs_link")
-int ea_vfs_link(u64 *ctx)
+PROGRAM("fentry/vfs_link", ea_vfs_link)
 {
 	u64 args[8], inode = 0;
 
@@ -147,8 +140,7 @@ int ea_vfs_link(u64 *ctx)
 	return child__create(args[1 + child__mapped()], args[2 + child__mapped()], 0);
 }
 
-SEC("fexit/vfs_link")
-int ea_vfs_link_done(u64 *ctx)
+PROGRAM("fexit/vfs_link", ea_vfs_link_done)
 {
 	CHILD_AFTER(1 + child__mapped(), 4 + child__mapped());
 }
@@ -182,21 +174,18 @@ static __always_inline int child__vfs_create(u64 *ctx, u32 made)
 	return child__create(child__directory(dentry), dentry, made);
 }
 
-SEC("fentry/vfs_create")
-int ea_vfs_create(u64 *ctx)
+PROGRAM("fentry/vfs_create", ea_vfs_create)
 {
 	return child__vfs_create(ctx, 0);
 }
 
-SEC("fexit/vfs_create")
-int ea_vfs_create_done(u64 *ctx)
+PROGRAM("fexit/vfs_create", ea_vfs_create_done)
 {
 	return child__vfs_create(ctx, 1);
 }
 
 /* int vfs_mkobj(struct dentry *, umode_t, f, arg): message queues, pinned bpf objects */
-SEC("fentry/vfs_mkobj")
-int ea_vfs_mkobj(u64 *ctx)
+PROGRAM("fentry/vfs_mkobj", ea_vfs_mkobj)
 {
 	u64 dentry;
 
@@ -206,8 +195,7 @@ int ea_vfs_mkobj(u64 *ctx)
 	return child__create(child__directory(dentry), dentry, 0);
 }
 
-SEC("fexit/vfs_mkobj")
-int ea_vfs_mkobj_done(u64 *ctx)
+PROGRAM("fexit/vfs_mkobj", ea_vfs_mkobj_done)
 {
 	u64 args[5];
 
@@ -263,16 +251,14 @@ static __always_inline int child__may_delete(u64 *ctx)
 	return 0;
 }
 
-SEC("fexit/may_delete")
-int ea_may_delete(u64 *ctx)
+PROGRAM("fexit/may_delete", ea_may_delete)
 {
 	return child__may_delete(ctx);
 }
 
 /* ---- renames ----------------------------------------------------------------------------- */
 
-SEC("fentry/vfs_rename")
-int ea_vfs_rename(u64 *ctx)
+PROGRAM("fentry/vfs_rename", ea_vfs_rename)
 {
 	struct ea_note *note;
 
@@ -285,8 +271,7 @@ int ea_vfs_rename(u64 *ctx)
 }
 
 /* int vfs_rename(struct renamedata *): fsnotify_move tells audit of what has a new name */
-SEC("fexit/vfs_rename")
-int ea_vfs_rename_done(u64 *ctx)
+PROGRAM("fexit/vfs_rename", ea_vfs_rename_done)
 {
 	u64 args[2], old = 0, new = 0, old_inode = 0, new_inode = 0;
 	struct ea_note *note;

@@ -24,8 +24,7 @@ struct __kernel_timex {
  * int do_adjtimex(struct __kernel_timex *): the place for what the programs below find is made
  * here, for there no memory may be asked for. The request is overwritten with the answer later.
  */
-SEC("fentry/do_adjtimex")
-int ea_do_adjtimex(u64 *ctx)
+PROGRAM("fentry/do_adjtimex", ea_do_adjtimex)
 {
 	struct ea_special *special = special__of(EA_FAMILY_ADJTIME);
 	struct __kernel_timex *request;
@@ -71,8 +70,7 @@ static __always_inline int clock__values(u64 gathered)
 }
 
 /* int __do_adjtimex(struct __kernel_timex *, ts, s32 *tai, struct audit_ntp_data *), up to 6.14 */
-SEC("fexit/__do_adjtimex")
-int ea_adjtimex_values(u64 *ctx)
+PROGRAM("fexit/__do_adjtimex", ea_adjtimex_values)
 {
 	u64 args[4];
 
@@ -81,8 +79,7 @@ int ea_adjtimex_values(u64 *ctx)
 }
 
 /* int ntp_adjtimex(unsigned int tkid, the same) */
-SEC("fexit/ntp_adjtimex")
-int ea_ntp_adjtimex_values(u64 *ctx)
+PROGRAM("fexit/ntp_adjtimex", ea_ntp_adjtimex_values)
 {
 	u64 args[5];
 

@@ -13,8 +13,7 @@ static __always_inline int denied__may_be(s64 exit)
 }
 
 /* void audit_log_path_denied(int type, const char *operation): called even where audit is off */
-SEC("fentry/audit_log_path_denied")
-int ea_path_denied(u64 *ctx)
+PROGRAM("fentry/audit_log_path_denied", ea_path_denied)
 {
 	struct task_struct *task = task__current();
 	struct pt_regs *regs = task__regs(task);

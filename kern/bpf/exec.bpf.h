@@ -70,8 +70,7 @@ static __always_inline int exec__prepare(struct task_struct *task, struct linux_
 	return 0;
 }
 
-SEC("tp_btf/sched_prepare_exec")
-int ea_prepare_exec(u64 *ctx)
+PROGRAM("tp_btf/sched_prepare_exec", ea_prepare_exec)
 {
 	return exec__prepare((struct task_struct *)ctx[0], (struct linux_binprm *)ctx[1]);
 }
@@ -81,8 +80,7 @@ int ea_prepare_exec(u64 *ctx)
  * program itself and not for the script that names it. When it succeeds, the new credentials are
  * final.
  */
-SEC("fexit/security_bprm_creds_from_file")
-int ea_exec_credentials(u64 *ctx)
+PROGRAM("fexit/security_bprm_creds_from_file", ea_exec_credentials)
 {
 	if ((int)ctx[2])
 		return 0;

@@ -89,22 +89,19 @@ static __always_inline int file__call(void)
  * has the file in all kernels: the compiler merges vfs_fchmod and vfs_fchown into their callers,
  * and before 6.13 there is none for extended attributes.
  */
-SEC("fentry/__x64_sys_fchmod")
-int ea_file_call(u64 *ctx)
+PROGRAM("fentry/__x64_sys_fchmod", ea_file_call)
 {
 	return file__call();
 }
 
 /* Some kernels declare this one with another prototype: a stub cannot go on into the other. */
-SEC("fentry/__ia32_sys_fchown16")
-int ea_fchown16(u64 *ctx)
+PROGRAM("fentry/__ia32_sys_fchown16", ea_fchown16)
 {
 	return file__call();
 }
 
 /* file_setxattr(struct file *, ...): 6.13 and later */
-SEC("fentry/file_setxattr")
-int ea_file_setxattr(u64 *ctx)
+PROGRAM("fentry/file_setxattr", ea_file_setxattr)
 {
 	u64 file;
 

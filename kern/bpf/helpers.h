@@ -67,6 +67,13 @@ static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (vo
 static long (*const bpf_find_vma)(struct task_struct *task, u64 addr, void *callback, void *ctx,
 				  u64 flags) = (void *)180;
 #endif
+#ifndef EA_LEGACY
+/* Not helpers but functions of the kernel: user space puts their BTF ids here, or nothing. */
+static void (*const bpf_preempt_disable)(void) = (void *)EA_PREEMPT_DISABLE;
+static void (*const bpf_preempt_enable)(void) = (void *)EA_PREEMPT_ENABLE;
+static void (*const bpf_local_irq_save)(unsigned long *flags) = (void *)EA_IRQ_SAVE;
+static void (*const bpf_local_irq_restore)(unsigned long *flags) = (void *)EA_IRQ_RESTORE;
+#endif
 static long (*const bpf_get_func_ret)(void *ctx, u64 *value) = (void *)184;
 static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
 

@@ -52,8 +52,7 @@ __noinline int ipc__object(u64 object)
 }
 
 /* int ipcperms(struct ipc_namespace *, struct kern_ipc_perm *, short flag): tells audit first */
-SEC("fentry/ipcperms")
-int ea_ipcperms(u64 *ctx)
+PROGRAM("fentry/ipcperms", ea_ipcperms)
 {
 	u64 args[2];
 
@@ -86,8 +85,7 @@ static __always_inline u64 ipc__find(u64 ids, u32 id)
 
 /* ipcctl_obtain_check(ns, ids, int id, int cmd, struct ipc64_perm *, int extra): IPC_SET, IPC_RMID
  */
-SEC("fentry/ipcctl_obtain_check")
-int ea_ipcctl_obtain_check(u64 *ctx)
+PROGRAM("fentry/ipcctl_obtain_check", ea_ipcctl_obtain_check)
 {
 	struct ea_special *special;
 	struct ipc64_perm *perm;
@@ -132,20 +130,17 @@ static __always_inline int ipc__control(u64 *ctx, u32 first, u32 second, u32 thi
 }
 
 /* int security_shm_shmctl(struct kern_ipc_perm *, int cmd), and its sisters */
-SEC("fentry/security_shm_shmctl")
-int ea_shmctl(u64 *ctx)
+PROGRAM("fentry/security_shm_shmctl", ea_shmctl)
 {
 	return ipc__control(ctx, SHM_STAT_ANY, SHM_LOCK, SHM_UNLOCK);
 }
 
-SEC("fentry/security_sem_semctl")
-int ea_semctl(u64 *ctx)
+PROGRAM("fentry/security_sem_semctl", ea_semctl)
 {
 	return ipc__control(ctx, SEM_STAT_ANY, SEM_STAT_ANY, SEM_STAT_ANY);
 }
 
-SEC("fentry/security_msg_queue_msgctl")
-int ea_msgctl(u64 *ctx)
+PROGRAM("fentry/security_msg_queue_msgctl", ea_msgctl)
 {
 	return ipc__control(ctx, MSG_STAT_ANY, MSG_STAT_ANY, MSG_STAT_ANY);
 }

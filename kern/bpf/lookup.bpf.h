@@ -4,8 +4,7 @@
 #define EA_LOOKUP_BPF_H
 
 /* int filename_lookup(int dfd, struct filename *name, unsigned flags, struct path *, ...) */
-SEC("fexit/filename_lookup")
-int ea_filename_lookup(u64 *ctx)
+PROGRAM("fexit/filename_lookup", ea_filename_lookup)
 {
 	u64 args[6], dentry = 0;
 
@@ -40,8 +39,7 @@ static __always_inline int lookup__parent(u64 name, u64 path, s32 result)
 
 /* int __filename_parentat(int dfd, struct filename *, flags, struct path *parent, last, type, root)
  */
-SEC("fexit/__filename_parentat")
-int ea_filename_parentat(u64 *ctx)
+PROGRAM("fexit/__filename_parentat", ea_filename_parentat)
 {
 	u64 args[8];
 
@@ -58,8 +56,7 @@ int ea_filename_parentat(u64 *ctx)
  * trampolines do not reach __filename_parentat's seven arguments. A walk that is tried anew (first
  * without locks, then with them, then without trust in the cache) tells nothing yet.
  */
-SEC("fexit/path_parentat")
-int ea_path_parentat(u64 *ctx)
+PROGRAM("fexit/path_parentat", ea_path_parentat)
 {
 	u64 args[4], name = 0;
 	s32 result;
@@ -78,8 +75,7 @@ int ea_path_parentat(u64 *ctx)
  * struct filename *getname_kernel(const char *): names that the kernel itself gives, of a program's
  * interpreter, a socket's address, a mount's source. Such a struct may lie where one lay before.
  */
-SEC("fexit/getname_kernel")
-int ea_getname_kernel(u64 *ctx)
+PROGRAM("fexit/getname_kernel", ea_getname_kernel)
 {
 	u64 args[2];
 
@@ -93,8 +89,7 @@ int ea_getname_kernel(u64 *ctx)
  * struct filename *getname_flags(const char *, int flags), and getname(const char *), which does
  * not come through it in older kernels: for syscalls that look at their other arguments after it.
  */
-SEC("fexit/getname_flags")
-int ea_getname_flags(u64 *ctx)
+PROGRAM("fexit/getname_flags", ea_getname_flags)
 {
 	u64 name = 0;
 
@@ -109,8 +104,7 @@ int ea_getname_flags(u64 *ctx)
 	return !name || walk__is_error(name) ? 0 : journal__name(name);
 }
 
-SEC("fexit/getname_uflags")
-int ea_getname_uflags(u64 *ctx)
+PROGRAM("fexit/getname_uflags", ea_getname_uflags)
 {
 	u64 args[3];
 
@@ -120,8 +114,7 @@ int ea_getname_uflags(u64 *ctx)
 	return walk__is_error(args[2]) ? 0 : journal__name(args[2]);
 }
 
-SEC("fexit/getname")
-int ea_getname(u64 *ctx)
+PROGRAM("fexit/getname", ea_getname)
 {
 	u64 args[2];
 
@@ -146,22 +139,19 @@ static __always_inline int lookup__given(u64 *ctx)
 	return walk__is_error(args[3]) || (u8)args[2] ? 0 : journal__new_name(args[3]);
 }
 
-SEC("fexit/do_getname")
-int ea_do_getname(u64 *ctx)
+PROGRAM("fexit/do_getname", ea_do_getname)
 {
 	return lookup__given(ctx);
 }
 
 /* The same, for calls that take one name after the other over. */
-SEC("fexit/do_getname")
-int ea_next_name(u64 *ctx)
+PROGRAM("fexit/do_getname", ea_next_name)
 {
 	return lookup__given(ctx);
 }
 
 /* struct filename *do_getname_kernel(const char *, bool incomplete), since 7.0 */
-SEC("fexit/do_getname_kernel")
-int ea_do_getname_kernel(u64 *ctx)
+PROGRAM("fexit/do_getname_kernel", ea_do_getname_kernel)
 {
 	u64 args[3];
 
@@ -183,8 +173,7 @@ static __always_inline int lookup__is_quotactl(struct task_struct *task)
  * lookup_bdev(const char *, ...): what quotactl does next with the name that it has taken over.
  * Every open comes through getname, and should not pay for that.
  */
-SEC("fentry/lookup_bdev")
-int ea_quota_name(u64 *ctx)
+PROGRAM("fentry/lookup_bdev", ea_quota_name)
 {
 	struct task_struct *task = task__current();
 	u64 text = 0, args[4];
@@ -200,8 +189,7 @@ int ea_quota_name(u64 *ctx)
 }
 
 /* void set_fs_pwd(struct fs_struct *, const struct path *) */
-SEC("fentry/set_fs_pwd")
-int ea_set_fs_pwd(u64 *ctx)
+PROGRAM("fentry/set_fs_pwd", ea_set_fs_pwd)
 {
 	if (walk__wanted())
 		journal__leave();
@@ -209,8 +197,7 @@ int ea_set_fs_pwd(u64 *ctx)
 }
 
 /* void chroot_fs_refs(const struct path *, const struct path *): what pivot_root does to tasks */
-SEC("fentry/chroot_fs_refs")
-int ea_chroot_fs_refs(u64 *ctx)
+PROGRAM("fentry/chroot_fs_refs", ea_chroot_fs_refs)
 {
 	if (walk__wanted())
 		journal__leave();

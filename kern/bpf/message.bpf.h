@@ -32,8 +32,7 @@ static __always_inline void message__attributes(struct ea_mq_attr *to, u64 from)
 }
 
 /* int do_mq_open(const char *, int oflag, umode_t mode, struct mq_attr *) */
-SEC("fentry/do_mq_open")
-int ea_mq_open(u64 *ctx)
+PROGRAM("fentry/do_mq_open", ea_mq_open)
 {
 	struct ea_special *special = special__of(EA_FAMILY_QUEUE);
 	struct ea_mq_open *open;
@@ -75,8 +74,7 @@ static __always_inline int message__transfer(u64 *args, u32 priority)
 }
 
 /* int do_mq_timedsend(mqd_t, const char *, size_t, unsigned int priority, struct timespec64 *) */
-SEC("fentry/do_mq_timedsend")
-int ea_mq_timedsend(u64 *ctx)
+PROGRAM("fentry/do_mq_timedsend", ea_mq_timedsend)
 {
 	u64 args[5];
 
@@ -88,8 +86,7 @@ int ea_mq_timedsend(u64 *ctx)
 }
 
 /* int do_mq_timedreceive(mqd_t, char *, size_t, unsigned int *, struct timespec64 *) */
-SEC("fentry/do_mq_timedreceive")
-int ea_mq_timedreceive(u64 *ctx)
+PROGRAM("fentry/do_mq_timedreceive", ea_mq_timedreceive)
 {
 	u64 args[5];
 
@@ -98,8 +95,7 @@ int ea_mq_timedreceive(u64 *ctx)
 }
 
 /* int do_mq_notify(mqd_t, const struct sigevent *) */
-SEC("fentry/do_mq_notify")
-int ea_mq_notify(u64 *ctx)
+PROGRAM("fentry/do_mq_notify", ea_mq_notify)
 {
 	struct ea_special *special = special__of(EA_FAMILY_QUEUE);
 	struct ea_mq_notify *notify;
@@ -120,8 +116,7 @@ int ea_mq_notify(u64 *ctx)
 
 /* int do_mq_getsetattr(int mqdes, struct mq_attr *new, struct mq_attr *old): told when it went well
  */
-SEC("fexit/do_mq_getsetattr")
-int ea_mq_getsetattr(u64 *ctx)
+PROGRAM("fexit/do_mq_getsetattr", ea_mq_getsetattr)
 {
 	struct ea_special *special = special__of(EA_FAMILY_QUEUE);
 	struct ea_mq_getsetattr *set;

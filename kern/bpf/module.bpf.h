@@ -7,8 +7,7 @@
  * struct module *find_module_all(const char *name, size_t, bool): the first module that load_module
  * looks for is the one it loads, of which there must not be another.
  */
-SEC("fentry/find_module_all")
-int ea_find_module(u64 *ctx)
+PROGRAM("fentry/find_module_all", ea_find_module)
 {
 	struct ea_special *special = special__of(EA_FAMILY_INIT_MODULE);
 	long length;
@@ -41,8 +40,7 @@ struct load_info {
  * the module's name, for which the record has a question mark. If it had the name, the copy of the
  * module that holds it is gone by now.
  */
-SEC("fexit/load_module")
-int ea_load_module(u64 *ctx)
+PROGRAM("fexit/load_module", ea_load_module)
 {
 	struct ea_special *special;
 	u64 args[4], name = 0;

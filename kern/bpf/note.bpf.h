@@ -50,8 +50,7 @@ static __always_inline int note__has_made(u64 walk, u64 inode)
  * struct dentry *d_alloc_parallel(struct dentry *parent, ...): the cache does not know the name. If
  * nobody else has found it meanwhile, audit is told of the directory (lookup_open, since 6.12).
  */
-SEC("fexit/d_alloc_parallel")
-int ea_d_alloc_parallel(u64 *ctx)
+PROGRAM("fexit/d_alloc_parallel", ea_d_alloc_parallel)
 {
 	u64 parent = 0, found = 0, inode = 0, name = 0, walk;
 	struct ea_note *note;
@@ -78,8 +77,7 @@ int ea_d_alloc_parallel(u64 *ctx)
  * asks before it has a file made; audit is told of the file then, whether the filesystem makes it
  * or not.
  */
-SEC("fexit/security_inode_create")
-int ea_security_inode_create(u64 *ctx)
+PROGRAM("fexit/security_inode_create", ea_security_inode_create)
 {
 	struct ea_note *note;
 	u64 args[4];
@@ -150,8 +148,7 @@ static __always_inline void note__open_goes_on(u64 dentry)
  * struct dentry *devpts_pty_new(struct pts_fs_info *, int, void *): an open of ptmx makes a
  * terminal
  */
-SEC("fexit/devpts_pty_new")
-int ea_devpts_pty_new(u64 *ctx)
+PROGRAM("fexit/devpts_pty_new", ea_devpts_pty_new)
 {
 	u64 args[4], parent = 0, dir = 0, inode = 0;
 

@@ -13,8 +13,7 @@
  * void audit_log_path_denied(int type, const char *operation): may_follow_link has told audit of
  * the link just before.
  */
-SEC("fentry/audit_log_path_denied")
-int ea_link_denied(u64 *ctx)
+PROGRAM("fentry/audit_log_path_denied", ea_link_denied)
 {
 	u64 args[2], walk, name = 0, stack = 0, link = 0;
 	u32 flags = 0;
@@ -289,8 +288,7 @@ static __always_inline int open__is_unwatched(u64 *ctx, u32 generation)
  * that is tried anew (first without locks, then with them, then without trust in the cache) tells
  * nothing yet.
  */
-SEC("fexit/path_openat")
-int ea_path_openat(u64 *ctx)
+PROGRAM("fexit/path_openat", ea_path_openat)
 {
 	u32 open_flag = 0, generation = ea_config.generation;
 	u64 args[4], name = 0, dentry = 0;

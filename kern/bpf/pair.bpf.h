@@ -36,8 +36,7 @@ static __always_inline int pair__names(u64 old, u64 new)
 
 /* do_renameat2(int, struct filename *from, int, struct filename *to, unsigned flags); 7.x
  * filename_renameat2 */
-SEC("fentry/do_renameat2")
-int ea_rename_names(u64 *ctx)
+PROGRAM("fentry/do_renameat2", ea_rename_names)
 {
 	u64 args[4];
 
@@ -49,8 +48,7 @@ int ea_rename_names(u64 *ctx)
 
 /* do_linkat(int, struct filename *old, int, struct filename *new, int flags); 7.x filename_linkat
  */
-SEC("fentry/do_linkat")
-int ea_link_names(u64 *ctx)
+PROGRAM("fentry/do_linkat", ea_link_names)
 {
 	u64 args[4];
 
@@ -61,8 +59,7 @@ int ea_link_names(u64 *ctx)
 }
 
 /* do_symlinkat(struct filename *from, int, struct filename *to); 7.x filename_symlinkat */
-SEC("fentry/do_symlinkat")
-int ea_symlink_names(u64 *ctx)
+PROGRAM("fentry/do_symlinkat", ea_symlink_names)
 {
 	u64 args[3];
 
@@ -79,8 +76,7 @@ int ea_symlink_names(u64 *ctx)
 
 /* do_mknodat(int, struct filename *, ...): refuses kinds of files before it looks the name up; 7.x
  * filename_mknodat */
-SEC("fentry/do_mknodat")
-int ea_mknod_name(u64 *ctx)
+PROGRAM("fentry/do_mknodat", ea_mknod_name)
 {
 	u64 args[2];
 

@@ -4,8 +4,7 @@
 #define EA_PROCESS_H
 
 /* The child's number in the root namespace for the parent's record; the task list for the child. */
-SEC("tp_btf/sched_process_fork")
-int ea_fork(u64 *ctx)
+PROGRAM("tp_btf/sched_process_fork", ea_fork)
 {
 	struct task_struct *parent = (struct task_struct *)ctx[0];
 	struct task_struct *child = (struct task_struct *)ctx[1];
@@ -44,8 +43,7 @@ int ea_fork(u64 *ctx)
 
 #ifdef EA_LEGACY
 /* What is kept by a task's address must not outlive it. */
-SEC("tp_btf/sched_process_exit")
-int ea_forget(u64 *ctx)
+PROGRAM("tp_btf/sched_process_exit", ea_forget)
 {
 	struct ea_journal *journal;
 

@@ -57,8 +57,7 @@ static __always_inline int queue__name(u64 name)
 	return journal__name(name);
 }
 
-SEC("fexit/getname")
-int ea_queue_getname(u64 *ctx)
+PROGRAM("fexit/getname", ea_queue_getname)
 {
 	u64 args[2];
 
@@ -68,8 +67,7 @@ int ea_queue_getname(u64 *ctx)
 	return queue__name(args[1]);
 }
 
-SEC("fexit/getname_flags")
-int ea_queue_getname_flags(u64 *ctx)
+PROGRAM("fexit/getname_flags", ea_queue_getname_flags)
 {
 	u64 args[3];
 
@@ -108,8 +106,7 @@ static __always_inline int queue__found(u64 directory, u64 dentry)
 }
 
 /* struct dentry *lookup_one_len(const char *, struct dentry *base, int), up to 6.16 */
-SEC("fexit/lookup_one_len")
-int ea_queue_lookup(u64 *ctx)
+PROGRAM("fexit/lookup_one_len", ea_queue_lookup)
 {
 	u64 args[4];
 
@@ -131,14 +128,12 @@ static __always_inline int queue__start(u64 *ctx)
 	return queue__found(args[0], args[2]);
 }
 
-SEC("fexit/start_creating_noperm")
-int ea_queue_creating(u64 *ctx)
+PROGRAM("fexit/start_creating_noperm", ea_queue_creating)
 {
 	return queue__start(ctx);
 }
 
-SEC("fexit/start_removing_noperm")
-int ea_queue_removing(u64 *ctx)
+PROGRAM("fexit/start_removing_noperm", ea_queue_removing)
 {
 	return queue__start(ctx);
 }
@@ -160,8 +155,7 @@ static __always_inline int queue__file(u32 descriptor)
 }
 
 /* do_mq_timedsend(mqd_t, const char *, size_t, unsigned int priority, ...) */
-SEC("fentry/do_mq_timedsend")
-int ea_queue_send(u64 *ctx)
+PROGRAM("fentry/do_mq_timedsend", ea_queue_send)
 {
 	u64 args[4];
 
@@ -172,8 +166,7 @@ int ea_queue_send(u64 *ctx)
 }
 
 /* do_mq_timedreceive(mqd_t, ...) */
-SEC("fentry/do_mq_timedreceive")
-int ea_queue_receive(u64 *ctx)
+PROGRAM("fentry/do_mq_timedreceive", ea_queue_receive)
 {
 	u64 descriptor;
 

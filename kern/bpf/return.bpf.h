@@ -57,20 +57,17 @@ __noinline int return__take(u32 which)
 	return 1;
 }
 
-SEC("fentry/__do_sys_rt_sigreturn")
-int ea_rt_sigreturn(u64 *ctx)
+PROGRAM("fentry/__do_sys_rt_sigreturn", ea_rt_sigreturn)
 {
 	return return__keep();
 }
 
-SEC("fentry/__do_compat_sys_rt_sigreturn")
-int ea_compat_rt_sigreturn(u64 *ctx)
+PROGRAM("fentry/__do_compat_sys_rt_sigreturn", ea_compat_rt_sigreturn)
 {
 	return return__keep();
 }
 
-SEC("fentry/__do_compat_sys_sigreturn")
-int ea_compat_sigreturn(u64 *ctx)
+PROGRAM("fentry/__do_compat_sys_sigreturn", ea_compat_sigreturn)
 {
 	return return__keep();
 }

@@ -23,14 +23,12 @@ static __always_inline int ring__enter(void)
 	return 0;
 }
 
-SEC("fentry/__x64_sys_io_uring_enter")
-int ea___x64_sys_io_uring_enter(u64 *ctx)
+PROGRAM("fentry/__x64_sys_io_uring_enter", ea___x64_sys_io_uring_enter)
 {
 	return ring__enter();
 }
 
-SEC("fentry/__ia32_sys_io_uring_enter")
-int ea___ia32_sys_io_uring_enter(u64 *ctx)
+PROGRAM("fentry/__ia32_sys_io_uring_enter", ea___ia32_sys_io_uring_enter)
 {
 	return ring__enter();
 }
@@ -39,8 +37,7 @@ int ea___ia32_sys_io_uring_enter(u64 *ctx)
  * struct filename *complete_getname(struct delayed_filename *), 7.0: an operation takes over a name
  * that was copied when it was put in. The struct may lie where that of another operation lay.
  */
-SEC("fexit/complete_getname")
-int ea_complete_getname(u64 *ctx)
+PROGRAM("fexit/complete_getname", ea_complete_getname)
 {
 	u64 args[2];
 
@@ -51,8 +48,7 @@ int ea_complete_getname(u64 *ctx)
 }
 
 /* An operation begins: int io_issue_sqe(struct io_kiocb *, unsigned flags) */
-SEC("fentry/io_issue_sqe")
-int ea_io_issue_sqe(u64 *ctx)
+PROGRAM("fentry/io_issue_sqe", ea_io_issue_sqe)
 {
 	struct task_struct *task = task__current();
 	struct ea_journal *journal;
@@ -293,8 +289,7 @@ static __always_inline int ring__end(u64 request, s32 result)
 	return 0;
 }
 
-SEC("fexit/io_issue_sqe")
-int ea_io_issue_sqe_done(u64 *ctx)
+PROGRAM("fexit/io_issue_sqe", ea_io_issue_sqe_done)
 {
 	u64 args[3];
 

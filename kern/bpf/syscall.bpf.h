@@ -98,8 +98,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int ea_sys_exit(u64 *ctx)
+PROGRAM("tp_btf/sys_exit", ea_sys_exit)
 {
 	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 0);
 }
@@ -151,8 +150,7 @@ static __always_inline int syscall__leave(u32 which)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int ea_exit(u64 *ctx)
+PROGRAM("tp_btf/sched_process_exit", ea_exit)
 {
 	/*
 	 * Only kernels that pass this argument (6.16 and later) come here while the task still has
@@ -181,30 +179,23 @@ int ea_exit(u64 *ctx)
  * one of two prototypes, which differ in the name of their only argument, the registers; programs
  * that share an array of tail calls must not differ in that.
  */
-SEC("fexit/__x64_sys_umask")
-int ea_fexit(u64 *ctx)
+PROGRAM_WITH_LAST("fexit/__x64_sys_umask", ea_fexit, SYSCALL_OWN_STACK(ctx, ea_fexits))
 {
-	syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
-	SYSCALL_OWN_STACK(ctx, ea_fexits);
-	return 0;
+	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
 }
 
-SEC("fexit/__do_sys_getpid")
-int ea_fexit_unused(u64 *ctx)
+PROGRAM_WITH_LAST("fexit/__do_sys_getpid", ea_fexit_unused,
+		  SYSCALL_OWN_STACK(ctx, ea_fexits_unused))
 {
-	syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
-	SYSCALL_OWN_STACK(ctx, ea_fexits_unused);
-	return 0;
+	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 1);
 }
 
-SEC("fentry/__x64_sys_exit_group")
-int ea_fentry(u64 *ctx)
+PROGRAM_WITH_LAST("fentry/__x64_sys_exit_group", ea_fentry, SYSCALL_OWN_STACK(ctx, ea_fentries))
 {
 	u32 which = frame__enter();
 
 	syscall__leave(which);
 	frame__leave(which);
-	SYSCALL_OWN_STACK(ctx, ea_fentries);
 	return 0;
 }
 

@@ -8,8 +8,7 @@
 #define EA_WATCH_BPF_H
 
 /* (mark, mask, inode, dir, name, cookie), before the event is queued */
-SEC("fentry/inotify_handle_inode_event")
-int ea_watch(u64 *ctx)
+PROGRAM("fentry/inotify_handle_inode_event", ea_watch)
 {
 	u64 args[5];
 	u32 mask;

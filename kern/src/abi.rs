@@ -29,12 +29,14 @@ macro_rules! numbered {
 mod context;
 mod event;
 mod filter;
+mod function;
 mod item;
 mod limits;
 
 pub use context::*;
 pub use event::*;
 pub use filter::*;
+pub use function::*;
 pub use item::*;
 pub use limits::*;
 

@@ -24,6 +24,12 @@ pub fn has_trampolines() -> Result<bool> {
     Ok(*FOUND.get_or_init(|| probe.lines().any(|line| line == "engine trampoline: available")))
 }
 
+/// Whether this kernel preempts programs, by its own word: then it skips a run now and then (`skipped-runs`).
+pub fn preempts() -> bool {
+    let modes = std::fs::read_to_string("/sys/kernel/debug/sched/preempt").unwrap_or_default();
+    modes.contains("(full)") || modes.contains("(lazy)")
+}
+
 /// What the runner of the virtual machines gives each of them, and no other system has.
 const JOBS: &str = "/vm/jobs";
 

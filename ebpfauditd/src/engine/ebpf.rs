@@ -154,8 +154,8 @@ impl Engine {
         Ok((engine, source))
     }
 
-    /// Waits until no program can still be at work with the tables that are filled next: a run takes microseconds, and cannot be
-    /// preempted.
+    /// Waits until no program can still be at work with the tables that are filled next: a run takes microseconds. One that is
+    /// preempted (`preempt.h` says where) may take longer.
     fn let_programs_end(&self) {
         if let Some(left) = self.switched.and_then(|at| GRACE.checked_sub(at.elapsed())) {
             thread::sleep(left);

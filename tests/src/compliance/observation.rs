@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use compat::audit::{Audit, Status};
 
+use crate::kernel::preempts;
 use crate::program::Outcome;
 
 /// What is compared.
@@ -50,14 +51,17 @@ impl Observation {
     }
 }
 
-/// The lines, each with its end, without what the moment decides: who the daemon is, and what waits in the kernel's queue.
+/// The lines, each with its end, without what the moment decides: who the daemon is, what waits in the kernel's queue, how many
+/// programs were skipped.
 fn lines(text: &str) -> Vec<String> {
+    let skips = preempts();
     let settled = |line: &str| match line.trim_end().split_once(' ') {
         Some(("pid", pid)) if pid != "0" => "pid N\n".to_owned(),
         Some((counter @ ("backlog" | "backlog_wait_time_actual"), _)) => format!("{counter} N\n"),
         _ => line.to_owned(),
     };
-    text.split_inclusive('\n').map(settled).collect()
+    let lines = text.split_inclusive('\n').filter(|line| !(skips && line.starts_with("failed_runs ")));
+    lines.map(settled).collect()
 }
 
 impl fmt::Display for Observation {

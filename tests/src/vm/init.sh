@@ -14,6 +14,7 @@ busybox mount -t mqueue mqueue /dev/mqueue
 busybox mount -t tmpfs -o mode=755 run /run
 busybox mount -t bpf bpf /sys/fs/bpf
 busybox mount -t tracefs tracefs /sys/kernel/tracing
+busybox mount -t debugfs debugfs /sys/kernel/debug
 busybox mount -t securityfs securityfs /sys/kernel/security
 busybox mount -t cgroup2 cgroup2 /sys/fs/cgroup
 [ ! -d /sys/fs/selinux ] || busybox mount -t selinuxfs selinuxfs /sys/fs/selinux

@@ -193,6 +193,18 @@ pub(super) fn single(btf: &Types<'_>, wanted: &HashSet<&str>) -> HashSet<String>
     found.into_iter().filter(|&(_, times)| times == 1).map(|(name, _)| name.to_owned()).collect()
 }
 
+/// The ids of the functions of these names, if all are there.
+pub(super) fn ids<const N: usize>(btf: &Types<'_>, names: [&str; N]) -> Option<[u32; N]> {
+    let mut found = [0; N];
+    for (id, head) in (1..).zip(btf.heads()).filter(|(_, head)| head.kind == KIND_FUNC) {
+        if let Some(at) = btf.name(head.name).and_then(|name| names.iter().position(|wanted| *wanted == name))
+        {
+            found[at] = id;
+        }
+    }
+    found.iter().all(|&id| id != 0).then_some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

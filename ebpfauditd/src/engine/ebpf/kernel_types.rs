@@ -7,6 +7,7 @@ use std::io::BufReader;
 use std::thread;
 
 use aya::{Btf, Endianness};
+use kern::abi::FUNCTIONS;
 use kern::hooks::{HOOKS, HookKind, JUDGES, OBJECT_PROBE, Place, TRAMPOLINE_PROBE};
 
 use super::btf::Types;
@@ -25,6 +26,8 @@ pub(super) struct KernelTypes {
     pub(super) relocation: Btf,
     /// What programs are attached to.
     pub(super) btf: Btf,
+    /// The ids of the functions that programs call, if the kernel has them.
+    pub(super) called: Option<[u32; FUNCTIONS.len()]>,
     /// The functions of syscalls.
     pub(super) kernel: Kernel,
     /// The functions and the types of tracepoints that hooks hang on, as far as there is one of the name.
@@ -106,11 +109,12 @@ impl KernelTypes {
         let mut hooked = btf::single(&types, &names);
         // of those that stand there twice one is a declaration of the same
         hooked.extend(declared.keys().cloned());
+        let called = btf::ids(&types, FUNCTIONS.map(|function| function.name));
         let relocation = relocation(&types)?;
         let btf = parse(excerpt::of_names(&types, &names))?;
         let mut addresses = list.join().unwrap_or_default();
         let variables = Variables::of_this_kernel(&addresses);
         addresses.retain(|name, _| syscalls.contains(name));
-        Ok(Self { relocation, btf, kernel: Kernel { declared, addresses }, hooked, variables })
+        Ok(Self { relocation, btf, called, kernel: Kernel { declared, addresses }, hooked, variables })
     }
 }

@@ -11,7 +11,7 @@ use kern::hooks::{FORGET, HOOKS, Hook, OBJECT_PROBE, Place, TRAMPOLINE_PROBE};
 use super::error::{EngineError, map_error};
 use super::kernel_types::{self, KernelTypes};
 use super::program::Globals;
-use super::{Engine, Options, RingSource, context, program};
+use super::{Engine, Options, RingSource, context, image, program};
 use crate::plan::{Offer, Trampoline};
 use crate::syscall_function::Functions;
 
@@ -43,7 +43,7 @@ fn load_object(loader: EbpfLoader<'_>, types: &KernelTypes, options: Options) ->
         };
         Ok::<_, EngineError>((ebpf, trampoline))
     };
-    match load(loader, kern::OBJECT) {
+    match load(loader, &image::with_functions(kern::OBJECT, types.called)) {
         Ok((ebpf, trampoline)) => Ok(Loaded { ebpf, legacy: false, trampoline }),
         Err(error) => {
             log::debug!("this kernel refuses the eBPF object: {}", error.brief());
