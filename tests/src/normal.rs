@@ -67,7 +67,9 @@ impl Names {
                 "exit" if syscall && succeeded == GIVES_KEY => name_of(&mut self.keys, "key", value),
                 register if syscall && registers.contains(&register) => self.register(value),
                 "ses" | "oses" if value != "4294967295" && value != "-1" => {
-                    name_of(&mut self.sessions, "session", value)
+                    // before what is done to a watch 6.12 has no space: `ses=1op=remove_rule`
+                    let number = value.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+                    name_of(&mut self.sessions, "session", number)
                 }
                 "inode" if self.places.is_some() => self.inode(record, value),
                 "dev" if self.places.is_some() => self.device(value),

@@ -279,15 +279,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Loads the judges of stubs that are not loaded.
-    fn load_judges<'a>(&mut self, stubs: impl Iterator<Item = &'a Stub>) -> Result<(), EngineError> {
-        let mut judges: Vec<&Judge> = Vec::new();
+    /// The judges of stubs that are not loaded.
+    fn missing_judges<'a>(&self, stubs: impl Iterator<Item = &'a Stub>) -> Vec<&'static Judge> {
+        let mut judges = Vec::new();
         for judge in stubs.map(judge_of) {
             if !judges.contains(&judge) && program::descriptor(&self.ebpf, &judge.place).is_none() {
                 judges.push(judge);
             }
         }
-        for judge in judges {
+        judges
+    }
+
+    /// Loads the judges of stubs that are not loaded.
+    fn load_judges<'a>(&mut self, stubs: impl Iterator<Item = &'a Stub>) -> Result<(), EngineError> {
+        for judge in self.missing_judges(stubs) {
             self.need_btf()?;
             if let Some(btf) = &self.btf {
                 program::load_judge(&mut self.ebpf, btf, judge)?;

@@ -7,14 +7,13 @@ use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use aya::maps::{Map, MapData};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf};
 use kern::hooks::{FILE_CALL, Hook, HookKind, Place};
 
 use super::attachments::Attached;
-use super::error::{EngineError, map_error};
-use super::program::{Link, enter, failed, judges, load_at, load_stub, no_program, unload};
+use super::error::EngineError;
+use super::program::{Link, failed, judges, load_at, load_program_of, load_stub, no_program, unload};
 use super::shelf::Shelf;
 use super::stub;
 
@@ -28,15 +27,8 @@ struct FileCall<'a> {
 impl FileCall<'_> {
     /// Loads it; nothing if that is done. Others wait meanwhile.
     fn load(&self, btf: &Btf) -> Result<(), EngineError> {
-        let mut program = locked(&self.program);
-        if program.fd().is_ok() {
-            return Ok(());
-        }
-        load_at(&mut program, btf, &FILE_CALL.place)?;
         let judges = self.judges.try_clone().map_err(EngineError::Thread)?;
-        let map = MapData::from_fd(judges).map_err(map_error("open", FILE_CALL.programs))?;
-        let program = program.fd().map_err(failed(&FILE_CALL.place))?;
-        enter(&mut Map::ProgramArray(map), &FILE_CALL, program)
+        load_program_of(&FILE_CALL, &mut locked(&self.program), btf, judges)
     }
 }
 

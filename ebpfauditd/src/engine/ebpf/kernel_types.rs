@@ -1,10 +1,10 @@
-//! What the kernel says of itself, read once: its types, the functions that carry out syscalls, where they are.
+//! What the kernel says of itself, read once: its types, the functions that carry out syscalls, where they are. What programs are
+//! relocated by and what they are attached to are two things, so that the first can be used while the second is still read.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::BufReader;
-use std::thread;
 
 use aya::{Btf, Endianness};
 use kern::abi::FUNCTIONS;
@@ -15,7 +15,7 @@ use super::error::EngineError;
 use super::symbol::{self, Variables};
 use super::{btf, excerpt, image, kallsyms, lookup};
 use crate::family::ARCHES;
-use crate::syscall_function::{self, Kernel};
+use crate::syscall_function::{self, Declaration};
 
 /// Where the kernel describes its types.
 pub(super) const PATH: &str = "/sys/kernel/btf/vmlinux";
@@ -24,16 +24,20 @@ pub(super) const PATH: &str = "/sys/kernel/btf/vmlinux";
 pub(super) struct KernelTypes {
     /// The types that programs are relocated by.
     pub(super) relocation: Btf,
-    /// What programs are attached to.
-    pub(super) btf: Btf,
     /// The ids of the functions that programs call, if the kernel has them.
     pub(super) called: Option<[u32; FUNCTIONS.len()]>,
-    /// The functions of syscalls.
-    pub(super) kernel: Kernel,
-    /// The functions and the types of tracepoints that hooks hang on, as far as there is one of the name.
-    pub(super) hooked: HashSet<String>,
     /// Addresses of variables that programs read.
     pub(super) variables: Variables,
+}
+
+/// What programs can be attached to.
+pub(super) struct Places {
+    /// All of it, as aya wants it.
+    pub(super) btf: Btf,
+    /// The functions of syscalls that the kernel declares.
+    pub(super) declared: HashMap<String, Declaration>,
+    /// The functions and the types of tracepoints that hooks hang on, as far as there is one of the name.
+    pub(super) hooked: HashSet<String>,
 }
 
 /// Everything that can hang somewhere.
@@ -70,11 +74,13 @@ fn relocation(types: &Types<'_>) -> Result<Btf, EngineError> {
     parse(excerpt::of_types(types, &names))
 }
 
-fn read() -> Result<Vec<u8>, EngineError> {
+/// The kernel's types, as it gives them.
+pub(super) fn read() -> Result<Vec<u8>, EngineError> {
     fs::read(PATH).map_err(|error| EngineError::Btf(error.to_string()))
 }
 
-fn types(bytes: &[u8]) -> Result<Types<'_>, EngineError> {
+/// The same with the place of each.
+pub(super) fn types(bytes: &[u8]) -> Result<Types<'_>, EngineError> {
     Types::new(bytes).ok_or_else(|| bad("it is of an unknown kind"))
 }
 
@@ -84,37 +90,39 @@ pub(super) fn places_in_kernel() -> Result<Btf, EngineError> {
     parse(excerpt::of_names(&types(&read()?)?, &names.iter().map(AsRef::as_ref).collect()))
 }
 
-/// Addresses of the wanted symbols; none where the kernel does not tell.
-fn listed(wanted: &HashSet<String>) -> HashMap<String, u64> {
-    let addresses = lookup::addresses(wanted).or_else(|error| {
+/// Addresses of the symbols that are needed; none where the kernel does not tell.
+pub(super) fn addresses() -> HashMap<String, u64> {
+    let mut wanted: HashSet<String> = syscall_function::addressed_symbols(&ARCHES).collect();
+    wanted.extend(symbol::wanted().map(str::to_owned));
+    let addresses = lookup::addresses(&wanted).or_else(|error| {
         log::debug!("the list of symbols is read, for the kernel cannot be asked: {error}");
         let list = File::open("/proc/kallsyms")?;
-        kallsyms::addresses(BufReader::with_capacity(1 << 16, list), wanted)
+        kallsyms::addresses(BufReader::with_capacity(1 << 16, list), &wanted)
     });
     addresses.unwrap_or_default()
 }
 
 impl KernelTypes {
-    /// Reads all of it, the list of symbols beside the types.
-    pub(super) fn read() -> Result<Self, EngineError> {
-        let syscalls: HashSet<String> = syscall_function::symbols(&ARCHES).collect();
-        let mut wanted: HashSet<String> = syscall_function::addressed_symbols(&ARCHES).collect();
-        wanted.extend(symbol::wanted().map(str::to_owned));
-        let list = thread::spawn(move || listed(&wanted));
-        let bytes = read()?;
-        let types = types(&bytes)?;
+    /// Of the kernel with these types and these symbols.
+    pub(super) fn new(types: &Types<'_>, addresses: &HashMap<String, u64>) -> Result<Self, EngineError> {
+        Ok(Self {
+            relocation: relocation(types)?,
+            called: btf::ids(types, FUNCTIONS.map(|function| function.name)),
+            variables: Variables::of_this_kernel(addresses),
+        })
+    }
+}
+
+impl Places {
+    /// Of the kernel with these types.
+    pub(super) fn new(types: &Types<'_>) -> Result<Self, EngineError> {
         let names: Vec<_> = places().map(name).collect();
         let names = names.iter().map(AsRef::as_ref).collect();
-        let declared = btf::functions(&types, &syscalls);
-        let mut hooked = btf::single(&types, &names);
+        let btf = parse(excerpt::of_names(types, &names))?;
+        let declared = btf::functions(types, &syscall_function::symbols(&ARCHES).collect());
+        let mut hooked = btf::single(types, &names);
         // of those that stand there twice one is a declaration of the same
         hooked.extend(declared.keys().cloned());
-        let called = btf::ids(&types, FUNCTIONS.map(|function| function.name));
-        let relocation = relocation(&types)?;
-        let btf = parse(excerpt::of_names(&types, &names))?;
-        let mut addresses = list.join().unwrap_or_default();
-        let variables = Variables::of_this_kernel(&addresses);
-        addresses.retain(|name, _| syscalls.contains(name));
-        Ok(Self { relocation, btf, called, kernel: Kernel { declared, addresses }, hooked, variables })
+        Ok(Self { btf, declared, hooked })
     }
 }

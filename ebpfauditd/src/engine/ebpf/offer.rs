@@ -1,19 +1,22 @@
 //! What this kernel offers: the object that it takes, and the hooks that can be had.
 
 use std::collections::{BTreeMap, HashSet};
+use std::mem;
 use std::path::Path;
 use std::thread;
 
 use aya::maps::RingBuf;
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf};
 use kern::hooks::{FORGET, HOOKS, Hook, OBJECT_PROBE, Place, TRAMPOLINE_PROBE};
 
 use super::error::{EngineError, map_error};
-use super::kernel_types::{self, KernelTypes};
+use super::kernel_types::{self, KernelTypes, Places};
 use super::program::Globals;
+use super::symbol::Variables;
 use super::{Engine, Options, RingSource, context, image, program};
+use crate::family::ARCHES;
 use crate::plan::{Offer, Trampoline};
-use crate::syscall_function::Functions;
+use crate::syscall_function::{self, Functions, Kernel};
 
 /// The smallest ring: one page.
 pub(super) const SMALLEST_RING: u32 = 4096;
@@ -30,27 +33,52 @@ struct Loaded {
     trampoline: Result<(), String>,
 }
 
-/// Whether a kernel takes an object is seen by a small program of it.
-fn load_object(loader: EbpfLoader<'_>, types: &KernelTypes, options: Options) -> Result<Loaded, EngineError> {
+/// Whether a kernel takes an object is seen by a small program of it. `places` is waited for when the maps are there.
+fn load_object(
+    types: &KernelTypes,
+    options: Options,
+    places: impl FnOnce() -> Result<Places, EngineError>,
+) -> Result<(Loaded, Places), EngineError> {
     let globals = Globals::find();
-    let load = |loader: EbpfLoader<'_>, object: &[u8]| {
-        let mut ebpf = program::load_maps(loader, types, &globals, options.ring_bytes, object)?;
-        program::load(&mut ebpf, &types.btf, &OBJECT_PROBE)?;
+    let maps = |object: &[u8]| program::load_maps(types, &globals, options.ring_bytes, object);
+    let modern = maps(&image::with_functions(kern::OBJECT, types.called));
+    let places = places()?;
+    let probe = |mut ebpf: Ebpf| {
+        program::load(&mut ebpf, &places.btf, &OBJECT_PROBE)?;
         let trampoline = if options.trampolines {
-            program::load(&mut ebpf, &types.btf, &TRAMPOLINE_PROBE).map_err(|error| error.brief())
+            program::load(&mut ebpf, &places.btf, &TRAMPOLINE_PROBE).map_err(|error| error.brief())
         } else {
             Err("masked off on the command line".to_owned())
         };
         Ok::<_, EngineError>((ebpf, trampoline))
     };
-    match load(loader, &image::with_functions(kern::OBJECT, types.called)) {
-        Ok((ebpf, trampoline)) => Ok(Loaded { ebpf, legacy: false, trampoline }),
+    let loaded = match modern.and_then(probe) {
+        Ok((ebpf, trampoline)) => Loaded { ebpf, legacy: false, trampoline },
         Err(error) => {
             log::debug!("this kernel refuses the eBPF object: {}", error.brief());
-            let (ebpf, trampoline) = load(EbpfLoader::new(), kern::LEGACY_OBJECT)?;
-            Ok(Loaded { ebpf, legacy: true, trampoline })
+            let (ebpf, trampoline) = maps(kern::LEGACY_OBJECT).and_then(probe)?;
+            Loaded { ebpf, legacy: true, trampoline }
         }
-    }
+    };
+    Ok((loaded, places))
+}
+
+/// All that is needed is read and loaded.
+fn load_all(options: Options) -> Result<(Loaded, Variables, Places, Kernel), EngineError> {
+    let addresses = thread::spawn(kernel_types::addresses);
+    let bytes = kernel_types::read()?;
+    let types = kernel_types::types(&bytes)?;
+    thread::scope(|scope| {
+        let places = scope.spawn(|| Places::new(&types));
+        let mut addresses = addresses.join().unwrap_or_default();
+        let known = KernelTypes::new(&types, &addresses)?;
+        let places = || places.join().map_err(|_| EngineError::Btf("reading it failed".to_owned()))?;
+        let (loaded, mut places) = load_object(&known, options, places)?;
+        let syscalls: HashSet<String> = syscall_function::symbols(&ARCHES).collect();
+        addresses.retain(|name, _| syscalls.contains(name));
+        let declared = mem::take(&mut places.declared);
+        Ok((loaded, known.variables, places, Kernel { declared, addresses }))
+    })
 }
 
 /// Loads a hook's programs for the first of its ways that can be had. The error is that of the first.
@@ -127,13 +155,10 @@ impl Engine {
     }
 
     fn load(options: Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
-        let types = thread::spawn(KernelTypes::read);
-        // aya reads all of the kernel's BTF here, wanted or not: beside our own reading
-        let loader = EbpfLoader::new();
-        let types = types.join().map_err(|_| EngineError::Btf("reading it failed".to_owned()))??;
-        let (btf, variables) = (&types.btf, types.variables);
+        let (loaded, variables, places, kernel) = load_all(options)?;
+        let Loaded { mut ebpf, legacy, trampoline } = loaded;
+        let btf = &places.btf;
         offer.trials.push(("kernel BTF".into(), Ok(kernel_types::PATH.into())));
-        let Loaded { mut ebpf, legacy, trampoline } = load_object(loader, &types, options)?;
         let state = if legacy { "ring buffer, hash of tasks" } else { "ring buffer, task storage" };
         offer.trials.push(("eBPF object and maps".into(), Ok(state.into())));
         let outcome = trampoline.clone().map(|()| TRAMPOLINE_PROBE.program.to_owned());
@@ -145,7 +170,7 @@ impl Engine {
                     Err(EngineError::Hidden)
                 }
                 hook if options.thorough => load_hook(&mut ebpf, btf, hook, trampoline.is_ok()),
-                hook => promising(&mut ebpf, btf, hook, trampoline.is_ok(), &types.hooked),
+                hook => promising(&mut ebpf, btf, hook, trampoline.is_ok(), &places.hooked),
             };
             let what = way_name(found.as_ref().copied().unwrap_or(info.ways[0]));
             let outcome = found.as_ref().map(|_| info.purpose.to_owned()).map_err(EngineError::brief);
@@ -155,7 +180,7 @@ impl Engine {
             }
         }
         offer.trampoline = trampoline.map(|()| Trampoline {
-            functions: Functions::new(&types.kernel),
+            functions: Functions::new(&kernel),
             hooks: ways.keys().copied().collect(),
             audits_rings: variables.audits_rings,
         });
@@ -172,6 +197,6 @@ impl Engine {
         let map = ebpf.take_map("ea_events").ok_or_else(|| EngineError::no_map("ea_events"))?;
         let ring = RingBuf::try_from(map).map_err(map_error("open", "ea_events"))?;
         let contexts = context::contexts(&mut ebpf, &variables);
-        Self::new(ebpf, legacy, offer, ways, types.btf, ring, contexts)
+        Self::new(ebpf, legacy, offer, ways, places.btf, ring, contexts)
     }
 }

@@ -1,13 +1,17 @@
 //! The object and its programs: which the kernel takes, and how each is loaded.
 
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::thread;
 
-use aya::maps::{Map, ProgramArray};
-use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError, ProgramFd};
+use aya::maps::{Map, MapData, ProgramArray};
+use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_obj::btf::BtfKind;
-use kern::hooks::{FILE_CALL, HookKind, Judge, Place};
+use kern::hooks::{FILE_CALL, HookKind, Judge, Place, TRAMPOLINE_PROBE};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::chroot;
 
 use super::error::{EngineError, map_error};
 use super::kernel_types::KernelTypes;
@@ -15,6 +19,9 @@ use super::shelf::{Shelf, Shelved};
 use super::stub;
 use crate::release::{Release, Update};
 use crate::syscall_function::Moment;
+
+/// A directory in which nothing has the name of the kernel's BTF.
+const NOTHING: &str = "/proc/self/fdinfo";
 
 /// What keeps a program attached, as long as it is there.
 pub(super) enum Link {
@@ -60,14 +67,26 @@ impl Globals {
     }
 }
 
+/// aya's loader reads all of the kernel's BTF when it is made, wanted or not: in a thread that finds none it has nothing to read.
+/// Where a thread may not have another root than the process, it is read.
+fn loader() -> EbpfLoader<'static> {
+    let elsewhere = || {
+        if unshare(CloneFlags::CLONE_FS).and_then(|()| chroot(NOTHING)).is_err() {
+            log::debug!("the kernel's BTF is read twice, for a thread may not change its root");
+        }
+        EbpfLoader::new()
+    };
+    thread::spawn(elsewhere).join().unwrap_or_default()
+}
+
 /// Creates the object's maps; nothing is loaded yet.
-pub(super) fn load_maps<'a>(
-    mut loader: EbpfLoader<'a>,
-    types: &'a KernelTypes,
-    globals: &'a Globals,
+pub(super) fn load_maps(
+    types: &KernelTypes,
+    globals: &Globals,
     ring_bytes: u32,
     object: &[u8],
 ) -> Result<Ebpf, EngineError> {
+    let mut loader: EbpfLoader<'_> = loader();
     loader
         .btf(Some(&types.relocation))
         .allow_unsupported_maps()
@@ -172,17 +191,43 @@ pub(super) fn descriptor<'a>(ebpf: &'a Ebpf, place: &Place) -> Option<BorrowedFd
 
 /// Loads a judge, and puts it where its stubs find it; nothing if it is there.
 pub(super) fn load_judge(ebpf: &mut Ebpf, btf: &Btf, judge: &Judge) -> Result<(), EngineError> {
-    load(ebpf, btf, &judge.place)?;
-    let program = program(ebpf, &judge.place)?.fd().map_err(failed(&judge.place))?.try_clone();
-    let program = program.map_err(ProgramError::IOError).map_err(failed(&judge.place))?;
-    let map = ebpf.map_mut(judge.programs).ok_or_else(|| EngineError::no_map(judge.programs))?;
-    enter(map, judge, &program)
+    let judges = judges(ebpf, judge)?.try_clone_to_owned().map_err(EngineError::Thread)?;
+    load_program_of(judge, program(ebpf, &judge.place)?, btf, judges)
 }
 
-/// Puts a judge where its stubs find it.
-pub(super) fn enter(map: &mut Map, judge: &Judge, program: &ProgramFd) -> Result<(), EngineError> {
-    let mut programs = ProgramArray::try_from(map).map_err(map_error("open", judge.programs))?;
+/// Loads a judge's program, and puts it into the map in which its stubs find it; nothing if it is loaded.
+pub(super) fn load_program_of(
+    judge: &Judge,
+    program: &mut Program,
+    btf: &Btf,
+    judges: OwnedFd,
+) -> Result<(), EngineError> {
+    if program.fd().is_ok() {
+        return Ok(());
+    }
+    load_at(program, btf, &judge.place)?;
+    let mut map = Map::ProgramArray(MapData::from_fd(judges).map_err(map_error("open", judge.programs))?);
+    let mut programs = ProgramArray::try_from(&mut map).map_err(map_error("open", judge.programs))?;
+    let program = program.fd().map_err(failed(&judge.place))?;
     programs.set(0, program, 0).map_err(map_error("write", judge.programs))
+}
+
+/// Takes a judge's program out of the object, so that a thread can load it while the object is used. Until it is [given
+/// back](give_back) there stands, under its name, a program that does nothing.
+pub(super) fn take_out(ebpf: &mut Ebpf, judge: &Judge) -> Result<Program, EngineError> {
+    let failed = failed(&judge.place);
+    let idle = ebpf.program(TRAMPOLINE_PROBE.program).ok_or(ProgramError::UnexpectedProgramType);
+    let idle = idle.and_then(<&FEntry>::try_from).and_then(FEntry::info).map_err(&failed)?;
+    // SAFETY: it is one of this type; aya has loaded it as such.
+    let idle = unsafe { FEntry::from_program_info(idle, judge.place.program.into()) }.map_err(failed)?;
+    Ok(mem::replace(program(ebpf, &judge.place)?, Program::FEntry(idle)))
+}
+
+/// Puts a judge's program back into the object.
+pub(super) fn give_back(ebpf: &mut Ebpf, judge: &Judge, taken: Program) {
+    if let Some(place) = ebpf.program_mut(judge.place.program) {
+        *place = taken;
+    }
 }
 
 /// The descriptor of the map in which a judge's stubs find it.

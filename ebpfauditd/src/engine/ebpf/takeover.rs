@@ -1,16 +1,19 @@
-//! Stubs are attached one after the other by a thread of its own, while the program at every syscall's exit judges what no stub has
+//! Stubs, and the programs that they go on into, are loaded and attached by a thread of its own, while the program at every syscall's exit judges what no stub has
 //! yet: recording begins at once, and nobody waits for a hundred stubs.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use aya::programs::Program;
+use aya::{Btf, Ebpf};
 use kern::abi;
-use kern::hooks::Hook;
+use kern::hooks::{Hook, Judge};
 
 use super::attachments::{Attached, Target};
 use super::error::EngineError;
@@ -29,7 +32,7 @@ const STAY: Duration = Duration::from_secs(2);
 
 /// Where a takeover stands.
 pub(super) enum Takeover {
-    /// Not begun: the programs that stubs go on into are not loaded.
+    /// Not begun.
     Waiting(Vec<Stub>),
     /// The thread is at work.
     Running(Worker),
@@ -41,8 +44,58 @@ pub(super) enum Takeover {
     Over(Instant),
 }
 
-/// What became of each stub.
-pub(super) type Outcome = Vec<(Target, io::Result<Attached>)>;
+/// What is to be done.
+struct Work {
+    /// Judges that are not loaded, with their programs, taken out of the object, and the maps for these.
+    judges: Vec<(&'static Judge, Program, OwnedFd)>,
+    /// What they are loaded by.
+    btf: Option<Btf>,
+    /// Each with the map of the program that it goes on into.
+    stubs: Vec<(Stub, OwnedFd)>,
+    shelf: Option<Arc<Shelf>>,
+}
+
+/// What became of it.
+#[derive(Default)]
+struct Outcome {
+    /// To be given back.
+    judges: Vec<(&'static Judge, Program)>,
+    attached: Vec<(Target, Attached)>,
+    refused: Vec<EngineError>,
+}
+
+impl Work {
+    /// Loads and attaches, and looks in between whether that is enough. Stubs without their judge would judge nothing: none is
+    /// attached if one is refused.
+    fn carry_out(self, enough: &AtomicBool) -> Outcome {
+        let mut outcome = Outcome::default();
+        for (judge, mut program, judges) in self.judges {
+            if enough.load(Ordering::Relaxed) {
+                outcome.judges.push((judge, program));
+                continue;
+            }
+            let loaded = self.btf.as_ref().ok_or_else(|| program::no_program(&judge.place));
+            let loaded = loaded.and_then(|btf| program::load_program_of(judge, &mut program, btf, judges));
+            outcome.refused.extend(loaded.err());
+            outcome.judges.push((judge, program));
+        }
+        drop(self.btf);
+        give_back_memory();
+        if !outcome.refused.is_empty() {
+            return outcome;
+        }
+        for (stub, judges) in self.stubs {
+            if enough.load(Ordering::Relaxed) {
+                break;
+            }
+            match attach(&stub, &judges, self.shelf.as_ref()) {
+                Ok(attached) => outcome.attached.push((Target::Stub(stub), attached)),
+                Err(error) => outcome.refused.push(EngineError::Stub { function: stub.function, error }),
+            }
+        }
+        outcome
+    }
+}
 
 /// The thread.
 pub(super) struct Worker {
@@ -51,26 +104,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Attaches stubs; each comes with the map of the program that it goes on into.
-    ///
-    /// # Errors
-    /// There is no thread to be had.
-    pub(super) fn start(stubs: Vec<(Stub, OwnedFd)>, shelf: Option<Arc<Shelf>>) -> io::Result<Self> {
+    /// It is there before its work is, which must not get lost with a thread that cannot be had.
+    fn start() -> io::Result<(Self, Sender<Work>)> {
         let enough = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&enough);
-        let attach_all = move || {
-            let mut outcome = Outcome::with_capacity(stubs.len());
-            for (stub, judges) in stubs {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                let attached = attach(&stub, &judges, shelf.as_ref());
-                outcome.push((Target::Stub(stub), attached));
-            }
-            outcome
-        };
-        let thread = thread::Builder::new().name("takeover".into()).spawn(attach_all)?;
-        Ok(Self { thread, enough })
+        let (sender, receiver) = mpsc::channel::<Work>();
+        let work = move || receiver.recv().map(|work| work.carry_out(&stop)).unwrap_or_default();
+        let thread = thread::Builder::new().name("takeover".into()).spawn(work)?;
+        Ok((Self { thread, enough }, sender))
     }
 
     /// Whether it has come to its end.
@@ -78,10 +119,14 @@ impl Worker {
         self.thread.is_finished()
     }
 
-    /// Ends it, at the latest after the stub at hand.
-    pub(super) fn end(self) -> Outcome {
+    /// Ends it, at the latest after the program at hand; the programs are in the object again. The second is what was refused.
+    fn end(self, ebpf: &mut Ebpf) -> (Vec<(Target, Attached)>, Vec<EngineError>) {
         self.enough.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap_or_default()
+        let outcome = self.thread.join().unwrap_or_default();
+        for (judge, program) in outcome.judges {
+            program::give_back(ebpf, judge, program);
+        }
+        (outcome.attached, outcome.refused)
     }
 }
 
@@ -117,10 +162,8 @@ impl Engine {
     /// What is under way is no more; what it has attached stays for now.
     pub(super) fn interrupt(&mut self) {
         if let Some(Takeover::Running(worker)) = self.takeover.take() {
-            for (target, attached) in worker.end() {
-                if let Ok(attached) = attached {
-                    self.attachments.take(target, attached);
-                }
+            for (target, attached) in worker.end(&mut self.ebpf).0 {
+                self.attachments.take(target, attached);
             }
         }
     }
@@ -129,18 +172,10 @@ impl Engine {
     pub fn go_on(&mut self) -> Result<(), EngineError> {
         self.takeover = match self.takeover.take() {
             Some(Takeover::Waiting(stubs)) => {
-                self.load_judges(stubs.iter())?;
-                let stubs: Result<Vec<_>, EngineError> = stubs
-                    .into_iter()
-                    .map(|stub| {
-                        let judges = program::judges(&self.ebpf, judge_of(&stub))?;
-                        let judges = judges.try_clone_to_owned().map_err(EngineError::Thread)?;
-                        Ok((stub, judges))
-                    })
-                    .collect();
-                let worker = Worker::start(stubs?, self.shelf.clone()).map_err(EngineError::Thread)?;
-                self.btf = None;
-                give_back_memory();
+                let (worker, sender) = Worker::start().map_err(EngineError::Thread)?;
+                let work = self.work(stubs)?;
+                // it waits for nothing else, and so is there
+                let _ = sender.send(work);
                 Some(Takeover::Running(worker))
             }
             Some(Takeover::Running(worker)) if worker.is_over() => Some(self.finish(worker)),
@@ -159,21 +194,44 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes what the thread has attached.
-    fn finish(&mut self, worker: Worker) -> Takeover {
-        let mut stuck = false;
-        for (target, attached) in worker.end() {
-            match attached {
-                Ok(attached) => self.attachments.take(target, attached),
+    /// What a takeover by these stubs is to do.
+    fn work(&mut self, stubs: Vec<Stub>) -> Result<Work, EngineError> {
+        let missing = self.missing_judges(stubs.iter());
+        if !missing.is_empty() {
+            self.need_btf()?;
+        }
+        let owned = |judges: BorrowedFd<'_>| judges.try_clone_to_owned().map_err(EngineError::Thread);
+        let stubs = stubs.into_iter().map(|stub| {
+            let judges = owned(program::judges(&self.ebpf, judge_of(&stub))?)?;
+            Ok((stub, judges))
+        });
+        let stubs = stubs.collect::<Result<Vec<_>, EngineError>>()?;
+        let maps = missing.iter().map(|judge| owned(program::judges(&self.ebpf, judge)?));
+        let maps = maps.collect::<Result<Vec<_>, EngineError>>()?;
+        let mut work = Work { judges: Vec::new(), btf: self.btf.take(), stubs, shelf: self.shelf.clone() };
+        for (judge, map) in missing.into_iter().zip(maps) {
+            match program::take_out(&mut self.ebpf, judge) {
+                Ok(program) => work.judges.push((judge, program, map)),
                 Err(error) => {
-                    log::warn!("a syscall is judged at the exit of all: {target}: {error}");
-                    stuck = true;
+                    for (judge, program, _) in work.judges {
+                        program::give_back(&mut self.ebpf, judge, program);
+                    }
+                    return Err(error);
                 }
             }
         }
-        if stuck {
-            return Takeover::Stuck;
+        Ok(work)
+    }
+
+    /// Takes what the thread has attached.
+    fn finish(&mut self, worker: Worker) -> Takeover {
+        let (attached, refused) = worker.end(&mut self.ebpf);
+        for (target, attached) in attached {
+            self.attachments.take(target, attached);
         }
-        Takeover::Complete(Instant::now())
+        for error in &refused {
+            log::warn!("a syscall is judged at the exit of all: {error}");
+        }
+        if refused.is_empty() { Takeover::Complete(Instant::now()) } else { Takeover::Stuck }
     }
 }

@@ -6,13 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use audit_rules::{Command, NoHost, Rule, parse_words};
-use aya::EbpfLoader;
 use aya::programs::FEntry;
 use kern::hooks::Hook;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::*;
-use crate::engine::ebpf::kernel_types::KernelTypes;
+use crate::engine::ebpf::kernel_types::{self, KernelTypes, Places};
 use crate::engine::ebpf::offer::SMALLEST_RING;
 use crate::engine::ebpf::program::{Globals, load_maps};
 
@@ -29,16 +28,19 @@ struct Scene {
 
 /// The loaded object with the program attached; `None`, with the reason said, where there are no trampolines.
 fn follower() -> Option<Ebpf> {
-    let types = KernelTypes::read().unwrap();
+    let bytes = kernel_types::read().unwrap();
+    let types = kernel_types::types(&bytes).unwrap();
+    let places = Places::new(&types).unwrap();
+    let types = KernelTypes::new(&types, &kernel_types::addresses()).unwrap();
     let globals = Globals::find();
     let hook = Hook::Watch.info().ways[0][0];
     let mut reasons = Vec::new();
     for object in [kern::OBJECT, kern::LEGACY_OBJECT] {
-        let attached = load_maps(EbpfLoader::new(), &types, &globals, SMALLEST_RING, object)
+        let attached = load_maps(&types, &globals, SMALLEST_RING, object)
             .map_err(|error| error.to_string())
             .and_then(|mut ebpf| {
                 let program: &mut FEntry = ebpf.program_mut(hook.program).unwrap().try_into().unwrap();
-                program.load(hook.target, &types.btf).map_err(|error| error.to_string())?;
+                program.load(hook.target, &places.btf).map_err(|error| error.to_string())?;
                 program.attach().map_err(|error| error.to_string())?;
                 Ok(ebpf)
             });
