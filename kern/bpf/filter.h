@@ -223,6 +223,7 @@ __noinline int filter__stretch(u32 which, u32 generation, u32 at)
 	return at;
 }
 
+#ifdef EA_LEGACY
 /* A run of stretches: two loops, one within the other, cost the verifier the sum of their rounds.
  */
 __noinline int filter__stretches(u32 which, u32 generation, u32 at)
@@ -240,6 +241,28 @@ static __always_inline int filter__run(u32 which, u32 generation, u32 first)
 		at = filter__stretches(which, generation, at);
 	return at == EA_MATCHED;
 }
+#else
+struct filter_run {
+	u32 which;
+	u32 generation;
+	u32 at;
+};
+
+static long filter__round(u64 round, struct filter_run *run)
+{
+	run->at = (u32)filter__stretch(run->which, run->generation, run->at);
+	return !run->at || run->at == EA_MATCHED;
+}
+
+static __always_inline int filter__run(u32 which, u32 generation, u32 first)
+{
+	struct filter_run run = {.which = which, .generation = generation, .at = first};
+
+	if (first)
+		LOOP(EA_STEPS / EA_STRETCH, filter__round, &run);
+	return run.at == EA_MATCHED;
+}
+#endif
 
 /* First match from `first` on. 1: a rule matched; its number and action are in the frame. */
 __noinline int filter__search(u32 which, u32 generation, u32 first)

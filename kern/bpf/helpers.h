@@ -27,6 +27,13 @@
 #define __once __noinline
 #endif
 
+/* What the verifier is to go through by itself, and not on each way that leads there. */
+#ifdef EA_LEGACY
+#define __apart static __always_inline
+#else
+#define __apart __noinline
+#endif
+
 #define __uint(name, val) int(*name)[val]
 #define __type(name, val) typeof(val) *name
 
@@ -63,6 +70,7 @@ static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, 
 					   u64 flags) = (void *)156;
 static long (*const bpf_task_storage_delete)(void *map, struct task_struct *task) = (void *)157;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
+static long (*const bpf_loop)(u32 rounds, void *callback, void *ctx, u64 flags) = (void *)181;
 static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*const bpf_find_vma)(struct task_struct *task, u64 addr, void *callback, void *ctx,
 				  u64 flags) = (void *)180;
@@ -76,6 +84,20 @@ static void (*const bpf_local_irq_restore)(unsigned long *flags) = (void *)EA_IR
 #endif
 static long (*const bpf_get_func_ret)(void *ctx, u64 *value) = (void *)184;
 static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
+
+/*
+ * At most so many rounds of a function of the round's number and of this context; it returns 1 when
+ * there are to be no more. The verifier goes through each round of a loop in C, and here through
+ * as many as bring it something new: often two.
+ */
+#ifdef EA_LEGACY
+#define LOOP(rounds, function, context)                                                            \
+	for (u32 round_ = 0; round_ < (rounds); round_++)                                          \
+		if (function(round_, context))                                                     \
+	break
+#else
+#define LOOP(rounds, function, context) bpf_loop(rounds, function, context, 0)
+#endif
 
 #define barrier_var(var) asm volatile("" : "+r"(var))
 

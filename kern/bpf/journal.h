@@ -51,22 +51,19 @@ static __always_inline int journal__is_of(struct ea_journal *journal, u32 nr, u6
 	       journal->args[2] == args[2] && journal->args[3] == args[3];
 }
 
-/* The journal of the running syscall, begun if need be. */
-static __always_inline struct ea_journal *journal__begin(u32 generation)
+/* Begins the journal that there is anew, for the running syscall. */
+__apart int journal__clear(u32 generation)
 {
+	struct ea_journal *journal = names__journal();
 	struct task_struct *task = task__current();
 	struct pt_regs *regs = task__regs(task);
 	u32 arch_index = task__arch_index(task);
 	u32 nr = (u32)GET(regs, orig_ax);
-	struct ea_journal *journal;
 	u64 args[4];
 
-	journal = state__of_or_new(&ea_journals, task);
 	if (!journal)
-		return NULL;
+		return 0;
 	task__args(regs, arch_index, args);
-	if (journal->count && journal__is_of(journal, nr, args, arch_index))
-		return journal;
 	__builtin_memcpy(journal->args, args, sizeof(args));
 	journal->nr = nr;
 	journal->arch_index = arch_index;
@@ -77,6 +74,24 @@ static __always_inline struct ea_journal *journal__begin(u32 generation)
 	journal->doubtful = 0;
 	journal->pwd = 0;
 	__builtin_memset(journal->tags, 0, sizeof(journal->tags));
+	return 0;
+}
+
+/* The journal of the running syscall, begun if need be. */
+static __always_inline struct ea_journal *journal__begin(u32 generation)
+{
+	struct task_struct *task = task__current();
+	struct pt_regs *regs = task__regs(task);
+	u32 arch_index = task__arch_index(task);
+	struct ea_journal *journal;
+	u64 args[4];
+
+	journal = state__of_or_new(&ea_journals, task);
+	if (!journal)
+		return NULL;
+	task__args(regs, arch_index, args);
+	if (!journal->count || !journal__is_of(journal, (u32)GET(regs, orig_ax), args, arch_index))
+		journal__clear(generation);
 	return journal;
 }
 
@@ -215,20 +230,26 @@ __noinline int journal__file(u64 file)
 	return dentry ? journal__inode(0, dentry, EA_LOOKUP_FILE, EA_SLOT_KEEP) : 0;
 }
 
+static long journal__led_to(u64 at, struct slot_search *search)
+{
+	struct ea_inode *inode;
+
+	if (at >= search->journal->count)
+		return 1;
+	inode = &slot__at(search->journal, (u32)at)->inode;
+	search->found = inode->ino == search->identity && inode->dev == search->dev;
+	return search->found;
+}
+
 /* 1: a lookup has led to the inode already. */
 __noinline int journal__knows(u64 ino, u32 dev)
 {
-	struct ea_journal *journal = names__journal();
+	struct slot_search search = {.journal = names__journal(), .identity = ino, .dev = dev};
 
-	if (!journal)
+	if (!search.journal)
 		return 0;
-	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++) {
-		struct ea_slot *slot = &journal->slots[i];
-
-		if (slot->inode.ino == ino && slot->inode.dev == dev)
-			return 1;
-	}
-	return 0;
+	LOOP(EA_SLOTS, journal__led_to, &search);
+	return (int)search.found;
 }
 
 /* The inode of a child's directory, which nothing has led to yet. */
@@ -342,11 +363,25 @@ __noinline int journal__renew(u32 at, u32 generation)
 	return 0;
 }
 
+struct journal_emission {
+	u32 which;
+	u32 count;
+};
+
+static long journal__emit_one(u64 at, struct journal_emission *emission)
+{
+	if (at >= emission->count)
+		return 1;
+	slot__emit(emission->which, (u32)at);
+	return 0;
+}
+
 /* All slots. 1: there were names, so that CWD belongs to the event. */
 __noinline int journal__emit(u32 which, u32 count)
 {
-	for (u32 i = 0; i < EA_SLOTS && i < count; i++)
-		slot__emit(which, i);
+	struct journal_emission emission = {.which = which, .count = count};
+
+	LOOP(EA_SLOTS, journal__emit_one, &emission);
 	return count != 0;
 }
 

@@ -125,22 +125,33 @@ __noinline int ring__decided(u32 which, u32 matched)
 	return 1;
 }
 
+struct ring_emission {
+	struct ea_frame *frame;
+	struct ea_ring *ring;
+};
+
+static long ring__emit_one(u64 at, struct ring_emission *emission)
+{
+	u8 *to;
+
+	if (at >= emission->ring->count || at >= EA_RING_OPERATIONS)
+		return 1;
+	to = emit__begin(emission->frame, EA_ITEM_URINGOP, 0, sizeof(struct ea_uringop));
+	if (!to)
+		return 1;
+	*(struct ea_uringop *)to = emission->ring->operations[at];
+	emit__end(emission->frame, sizeof(struct ea_uringop));
+	return 0;
+}
+
 /* The operations that an io_uring_enter has carried out. */
 __noinline int ring__emit(u32 which)
 {
-	struct ea_frame *frame = frame__of(which);
-	struct ea_ring *ring = ring__present();
-	u8 *to;
+	struct ring_emission emission = {.frame = frame__of(which), .ring = ring__present()};
 
-	if (!frame || !ring)
+	if (!emission.frame || !emission.ring)
 		return 0;
-	for (u32 i = 0; i < EA_RING_OPERATIONS && i < ring->count; i++) {
-		to = emit__begin(frame, EA_ITEM_URINGOP, 0, sizeof(struct ea_uringop));
-		if (!to)
-			break;
-		*(struct ea_uringop *)to = ring->operations[i];
-		emit__end(frame, sizeof(struct ea_uringop));
-	}
+	LOOP(EA_RING_OPERATIONS, ring__emit_one, &emission);
 	return 0;
 }
 

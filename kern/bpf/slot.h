@@ -87,18 +87,32 @@ static __always_inline u64 slot__identity(u64 filename)
 	return uptr ? uptr : filename;
 }
 
+/* What is looked for in all slots, and the number after that of the last that has it; 0: none. */
+struct slot_search {
+	struct ea_journal *journal;
+	u64 identity; /* of a name, or an inode's number with its device */
+	u32 dev;
+	u32 found;
+};
+
+static long slot__is_of(u64 at, struct slot_search *search)
+{
+	if (at >= search->journal->count)
+		return 1;
+	if (slot__at(search->journal, (u32)at)->name == search->identity)
+		search->found = (u32)at + 1;
+	return 0;
+}
+
 /* The number after that of a name's last slot; 0: it has none. */
 __noinline int slot__last(u64 identity)
 {
-	struct ea_journal *journal = names__journal();
-	int last = 0;
+	struct slot_search search = {.journal = names__journal(), .identity = identity};
 
-	if (!journal)
+	if (!search.journal)
 		return 0;
-	for (u32 i = 0; i < EA_SLOTS && i < journal->count; i++)
-		if (journal->slots[i].name == identity)
-			last = (int)i + 1;
-	return last;
+	LOOP(EA_SLOTS, slot__is_of, &search);
+	return (int)search.found;
 }
 
 /* A slot of its own for a name. */

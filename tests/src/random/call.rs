@@ -190,6 +190,11 @@ impl Call {
         raw::call(self.number, arguments)
     }
 
+    /// Whether it may wait for ever: creat(2) of a FIFO, for there are no flags to forbid that.
+    pub fn may_block(&self) -> bool {
+        self.name == "creat"
+    }
+
     /// Whether a result that is not an error is a new descriptor.
     pub fn opens(&self) -> bool {
         ["open", "openat", "openat2", "creat"].contains(&self.name)

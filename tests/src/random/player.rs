@@ -11,6 +11,9 @@ use crate::{proof, raw, syscall};
 use super::name::OPEN;
 use super::sequence::Sequence;
 
+/// Seconds that a call may block before a signal ends it.
+const PATIENCE: i64 = 2;
+
 /// Plays each sequence in the tree `ROOT/NUMBER`, by a child with the login uid `AUID + NUMBER`; says what each call answered.
 pub fn play(words: &[String]) -> Result<()> {
     let [root, auid, sequences @ ..] = words else { bail!("usage: prover random ROOT AUID SEQUENCE...") };
@@ -41,8 +44,15 @@ fn one(root: &str, auid: u32, number: usize, sequence: &Sequence) -> Result<()> 
     if sequence.unprivileged() {
         become_nobody()?;
     }
+    raw::catch(libc::SIGALRM).context("SIGALRM")?;
     for call in &calls {
+        if call.may_block() {
+            syscall!(libc::SYS_alarm, PATIENCE).context("alarm")?;
+        }
         let answer = call.make(&open, &mut space);
+        if call.may_block() {
+            syscall!(libc::SYS_alarm, 0).context("alarm")?;
+        }
         if let (Ok(descriptor), true) = (answer, call.opens()) {
             syscall!(libc::SYS_close, descriptor).context("close")?;
         }
