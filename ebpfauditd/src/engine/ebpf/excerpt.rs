@@ -12,9 +12,10 @@ const KIND_VOLATILE: u32 = 9;
 const KIND_RESTRICT: u32 = 11;
 const KIND_TYPE_TAG: u32 = 18;
 
-/// What `___` and behind it tell several versions of a type apart by.
+/// A name without what `___` and behind it tell several versions of a type apart by.
 fn without_flavor(name: &str) -> &str {
-    name.split("___").next().unwrap_or(name)
+    let end = name.as_bytes().windows(3).position(|three| three == b"___");
+    end.map_or(name, |end| &name[..end])
 }
 
 /// Names of the types that an object of programs (its `.BTF` section) knows by name.

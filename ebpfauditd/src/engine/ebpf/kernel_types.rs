@@ -103,13 +103,16 @@ pub(super) fn addresses() -> HashMap<String, u64> {
 }
 
 impl KernelTypes {
-    /// Of the kernel with these types and these symbols.
-    pub(super) fn new(types: &Types<'_>, addresses: &HashMap<String, u64>) -> Result<Self, EngineError> {
-        Ok(Self {
-            relocation: relocation(types)?,
-            called: btf::ids(types, FUNCTIONS.map(|function| function.name)),
-            variables: Variables::of_this_kernel(addresses),
-        })
+    /// Of the kernel with these types and these symbols, which are waited for last.
+    pub(super) fn new(
+        types: &Types<'_>,
+        addresses: impl FnOnce() -> HashMap<String, u64>,
+    ) -> Result<(Self, HashMap<String, u64>), EngineError> {
+        let relocation = relocation(types)?;
+        let called = btf::ids(types, FUNCTIONS.map(|function| function.name));
+        let addresses = addresses();
+        let variables = Variables::of_this_kernel(&addresses);
+        Ok((Self { relocation, called, variables }, addresses))
     }
 }
 

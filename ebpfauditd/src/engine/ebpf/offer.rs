@@ -70,8 +70,7 @@ fn load_all(options: Options) -> Result<(Loaded, Variables, Places, Kernel), Eng
     let types = kernel_types::types(&bytes)?;
     thread::scope(|scope| {
         let places = scope.spawn(|| Places::new(&types));
-        let mut addresses = addresses.join().unwrap_or_default();
-        let known = KernelTypes::new(&types, &addresses)?;
+        let (known, mut addresses) = KernelTypes::new(&types, || addresses.join().unwrap_or_default())?;
         let places = || places.join().map_err(|_| EngineError::Btf("reading it failed".to_owned()))?;
         let (loaded, mut places) = load_object(&known, options, places)?;
         let syscalls: HashSet<String> = syscall_function::symbols(&ARCHES).collect();

@@ -31,7 +31,7 @@ fn follower() -> Option<Ebpf> {
     let bytes = kernel_types::read().unwrap();
     let types = kernel_types::types(&bytes).unwrap();
     let places = Places::new(&types).unwrap();
-    let types = KernelTypes::new(&types, &kernel_types::addresses()).unwrap();
+    let types = KernelTypes::new(&types, kernel_types::addresses).unwrap().0;
     let globals = Globals::find();
     let hook = Hook::Watch.info().ways[0][0];
     let mut reasons = Vec::new();
