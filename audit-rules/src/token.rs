@@ -7,11 +7,9 @@
 use nom::{
     IResult, Parser,
     branch::alt,
-    bytes::complete::{tag, take_while},
+    bytes::complete::{tag, take_while, take_while1},
     combinator::{map, value},
-    multi::{many0, many1},
-    number::complete::u8 as byte,
-    sequence::preceded,
+    multi::fold_many1,
 };
 
 /// Size of the original's line buffer: a longer line is read as several, of at most one byte less than this.
@@ -28,61 +26,59 @@ pub struct Word {
 
 /// One piece of a word.
 #[derive(Clone, Copy)]
-enum Piece {
-    Byte(u8),
+enum Piece<'a> {
+    Text(&'a [u8]),
     Space,
     Backslash,
 }
 
-fn piece(input: &[u8]) -> IResult<&[u8], Piece> {
+fn piece(input: &[u8]) -> IResult<&[u8], Piece<'_>> {
     alt((
+        map(take_while1(|byte| byte != b' ' && byte != b'\\'), Piece::Text),
         value(Piece::Space, tag(&b"\\ "[..])),
         value(Piece::Backslash, tag(&b"\\\\"[..])),
-        map(nom::combinator::verify(byte, |&byte| byte != b' '), Piece::Byte),
+        map(tag(&b"\\"[..]), Piece::Text),
     ))
     .parse(input)
 }
 
-/// Spaces and then a word, with what is left after the spaces to tell its column.
-fn word(input: &[u8]) -> IResult<&[u8], (usize, Vec<Piece>)> {
-    let (input, _) = take_while(|byte| byte == b' ')(input)?;
-    let left = input.len();
-    map(many1(piece), move |pieces| (left, pieces)).parse(input)
+/// A word, escapes resolved as in the first of a line or in the others.
+fn word(is_first: bool) -> impl Fn(&[u8]) -> IResult<&[u8], Vec<u8>> {
+    move |input| {
+        let add = |mut text: Vec<u8>, piece| {
+            text.extend_from_slice(match (piece, is_first) {
+                (Piece::Text(bytes), _) => bytes,
+                (Piece::Space, false) => b" ",
+                (Piece::Backslash, false) => b"\\",
+                (Piece::Space, true) => &[7, 7],
+                (Piece::Backslash, true) => &[4, 4],
+            });
+            text
+        };
+        fold_many1(piece, Vec::new, add).parse(input)
+    }
+}
+
+fn spaces(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_while(|byte| byte == b' ')(input)
 }
 
 /// The words of one line, without its newline; empty for blank lines and comments. Of many short words the original keeps
 /// only a third of the line's length plus one.
 pub fn words(line: &[u8]) -> Vec<Word> {
-    let mut words: Vec<Word> = match preceded(nom::combinator::success(()), many0(word)).parse(line) {
-        Ok((_, found)) => found
-            .into_iter()
-            .enumerate()
-            .map(|(at, (left, pieces))| Word {
-                column: (line.len() - left) as u32 + 1,
-                text: resolve(&pieces, at == 0),
-            })
-            .collect(),
-        Err(_) => Vec::new(),
-    };
+    let mut words: Vec<Word> = Vec::new();
+    let mut rest = line;
+    while let Ok((start, _)) = spaces(rest)
+        && let Ok((after, text)) = word(words.is_empty())(start)
+    {
+        words.push(Word { column: (line.len() - start.len()) as u32 + 1, text });
+        rest = after;
+    }
     if words.first().is_some_and(|first| first.text.starts_with(b"#")) {
         words.clear();
     }
     words.truncate(line.len() / 3 + 1);
     words
-}
-
-fn resolve(pieces: &[Piece], is_first: bool) -> Vec<u8> {
-    let mut text = Vec::with_capacity(pieces.len());
-    for piece in pieces {
-        match (piece, is_first) {
-            (Piece::Byte(byte), _) => text.push(*byte),
-            (Piece::Space, false) => text.push(b' '),
-            (Piece::Backslash, false) => text.push(b'\\'),
-            (Piece::Space, true) => text.extend_from_slice(&[7, 7]),
-            (Piece::Backslash, true) => text.extend_from_slice(&[4, 4]),
-        }
-    }
-    text
 }
 
 /// The lines of a file as the original reads them, numbered from 1: cut at newlines and at [`LINE_SIZE`], and what follows
