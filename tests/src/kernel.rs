@@ -1,7 +1,6 @@
 //! The kernel's audit is one for the whole machine: one test at a time may hold it, and gives it back as it was.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -11,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::program::{original, ours, run};
+use crate::skip::skipped;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -34,11 +34,11 @@ pub fn preempts() -> bool {
 const JOBS: &str = "/vm/jobs";
 
 /// Whether this kernel is a virtual machine's that ends with its tests, so that what lasts until the next boot may be done to
-/// it. If not, says so, past the test harness, which keeps what a passing test prints to itself.
+/// it. If not, says so.
 pub fn ends_with_its_tests(what: &str) -> bool {
     let found = Path::new(JOBS).exists();
     if !found {
-        let _ = writeln!(std::io::stderr(), "skipped: {what}: only in a virtual machine (make test-vm)");
+        skipped(format_args!("{what}: only in a virtual machine (make test-vm)"));
     }
     found
 }

@@ -29,4 +29,5 @@ pub mod ring;
 pub mod scene;
 pub mod setting;
 pub mod side;
+pub mod skip;
 pub mod stage;

@@ -11,6 +11,7 @@ use tests::kernel::Audit;
 use tests::log;
 use tests::program::{original, run};
 use tests::side::{Daemon, Side};
+use tests::skip::skipped;
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// Nobody else asks for the session of a process with such a number.
@@ -65,7 +66,7 @@ fn a_program_of_libaudit_adds_lists_and_deletes_rules() -> Result<()> {
     let audit = Audit::hold()?;
     let scratch = tempfile::tempdir()?;
     let Some(program) = libaudit_program(scratch.path())? else {
-        println!("skipped: no C compiler here");
+        skipped("a program of libaudit: no C compiler here");
         return Ok(());
     };
     let do_rules = |words: &[&str]| run(Command::new(&program).args(words), LIMIT);

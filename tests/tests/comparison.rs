@@ -14,6 +14,7 @@ use tests::kernel::{Audit, has_trampolines};
 use tests::log::{self, Event};
 use tests::program::{original, run};
 use tests::side::{Daemon, Side};
+use tests::skip::skipped;
 
 type Cases = [(u32, &'static Case)];
 
@@ -335,7 +336,7 @@ fn ours_agrees_with_the_original() -> Result<()> {
 #[test]
 fn without_trampolines_ours_agrees_as_well() -> Result<()> {
     if !has_trampolines()? {
-        println!("skipped: this kernel has no trampolines, so the comparison above is the one without");
+        skipped("the comparison without trampolines: it is the one above, for this kernel has none");
         return Ok(());
     }
     let (audit, fixture) = prepare()?;

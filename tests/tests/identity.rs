@@ -9,6 +9,7 @@ use tests::identity::way::{Lack, WAYS};
 use tests::kernel::Audit;
 use tests::proof::{independent, trampolines};
 use tests::side::Side;
+use tests::skip::skipped;
 
 #[test]
 fn every_way_to_a_watched_file() -> Result<()> {
@@ -37,7 +38,7 @@ fn every_way_to_a_watched_file() -> Result<()> {
         }
     }
     for (way, why) in &offer.1 {
-        println!("skipped: {way}: {why}");
+        skipped(format_args!("{way}: {why}"));
     }
     ensure!(all.is_empty(), "{}", all.join("\n"));
     independent(&planned)

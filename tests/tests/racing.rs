@@ -12,6 +12,7 @@ use tests::proof::{self, independent, size};
 use tests::racing::race::RACES;
 use tests::racing::verdict::recorded;
 use tests::side::{Daemon, Side};
+use tests::skip::skipped;
 
 const FIRST_AUID: u32 = 44_000;
 
@@ -96,10 +97,10 @@ fn judge(side: Side, courses: &[Course], lenient: bool) -> Result<()> {
             race.name, course.rounds, course.taken
         );
         if lenient && BY_TRACEPOINT.contains(&race.name) {
-            println!(
-                "skipped: {}: served by tracepoints, the text is that at the call's return (text-user)",
+            skipped(format_args!(
+                "{}: served by tracepoints, the text is that at the call's return (text-user)",
                 race.name
-            );
+            ));
             continue;
         }
         faults.extend(course.wrong.iter().take(3).map(|wrong| format!("{}: {wrong}", race.name)));

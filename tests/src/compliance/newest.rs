@@ -1,7 +1,6 @@
 //! The auditd package of the newest Debian: fetched once, unpacked, and run with the C library that it was built for.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::package::{Suite, cache};
 use crate::program::run;
+use crate::skip::skipped;
 
 /// The suite of Debian that new versions reach first.
 const SUITE: &str = "sid";
@@ -57,13 +57,9 @@ impl Newest {
         Ok(Self { root })
     }
 
-    /// The package, or `None`, aloud: written past the test harness, which keeps what a passing test prints to itself.
+    /// The package, or `None`, aloud.
     pub fn or_skip(what: &str) -> Option<Self> {
-        Self::get()
-            .inspect_err(|error| {
-                let _ = writeln!(std::io::stderr(), "skipped: {what}: {error:#}");
-            })
-            .ok()
+        Self::get().inspect_err(|error| skipped(format_args!("{what}: {error:#}"))).ok()
     }
 
     fn version(&self) -> Result<String> {

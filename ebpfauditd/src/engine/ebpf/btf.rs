@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn the_running_kernels_functions_are_those_that_aya_finds() {
         let Ok(bytes) = std::fs::read("/sys/kernel/btf/vmlinux") else {
-            eprintln!("SKIP: this kernel has no BTF");
+            skipped!("this kernel has no BTF");
             return;
         };
         let wanted: HashSet<String> = crate::syscall_function::symbols(&crate::family::ARCHES).collect();

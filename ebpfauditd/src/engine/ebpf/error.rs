@@ -57,8 +57,8 @@ pub enum EngineError {
         /// Why it failed.
         error: String,
     },
-    /// What the later attaching of stubs needs cannot be had.
-    #[error("cannot attach programs in the background: {0}")]
+    /// A thread or a descriptor cannot be had.
+    #[error("cannot load and attach programs side by side: {0}")]
     Thread(#[source] io::Error),
     /// The kernel has not what a hook hangs on.
     #[error("this kernel has no such function")]

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn programs_are_relocated_as_against_the_whole() {
         let Ok(kernel) = std::fs::read("/sys/kernel/btf/vmlinux") else {
-            eprintln!("SKIP: this kernel has no BTF");
+            skipped!("this kernel has no BTF");
             return;
         };
         let whole = Btf::parse(&kernel, Endianness::default()).unwrap();
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn what_programs_are_attached_to_keeps_its_number() {
         let Ok(kernel) = std::fs::read("/sys/kernel/btf/vmlinux") else {
-            eprintln!("SKIP: this kernel has no BTF");
+            skipped!("this kernel has no BTF");
             return;
         };
         let whole = Btf::parse(&kernel, Endianness::default()).unwrap();

@@ -206,7 +206,8 @@ pub(super) fn hang(ebpf: &mut Ebpf, loading: Loading<'_>, hooks: &[Hook]) -> Vec
     thread::scope(|scope| {
         let others = thread::available_parallelism().map_or(0, |all| all.get() - 1).min(hooks.len());
         for _ in 0..others {
-            scope.spawn(work);
+            // one that cannot be had leaves more to the others
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });

@@ -86,6 +86,7 @@ mod tests {
             assert!(section(&kern::OBJECT[..end], b".BTF").is_none());
         }
     }
+
     /// How often a program of the object calls such a function by this number.
     fn calls(object: &[u8], register: u8, number: u32) -> usize {
         let call = [&[CALL, register << 4, 0, 0], number.to_le_bytes().as_slice()].concat();

@@ -101,7 +101,7 @@ mod tests {
         let wanted = ["__x64_sys_openat", "__ia32_compat_sys_execve", "vfs_open", "no_such_symbol"];
         let wanted = wanted.map(str::to_owned).into();
         if Release::running() < BY_HALVES {
-            eprintln!("SKIP: this kernel is not asked");
+            skipped!("this kernel is not asked");
             return;
         }
         let found = addresses(&wanted).unwrap();

@@ -65,11 +65,12 @@ fn load_object(
 
 /// All that is needed is read and loaded.
 fn load_all(options: Options) -> Result<(Loaded, Variables, Places, Kernel), EngineError> {
-    let addresses = thread::spawn(kernel_types::addresses);
+    let addresses = thread::Builder::new().spawn(kernel_types::addresses).map_err(EngineError::Thread)?;
     let bytes = kernel_types::read()?;
     let types = kernel_types::types(&bytes)?;
     thread::scope(|scope| {
-        let places = scope.spawn(|| Places::new(&types));
+        let places = thread::Builder::new().spawn_scoped(scope, || Places::new(&types));
+        let places = places.map_err(EngineError::Thread)?;
         let (known, mut addresses) = KernelTypes::new(&types, || addresses.join().unwrap_or_default())?;
         let places = || places.join().map_err(|_| EngineError::Btf("reading it failed".to_owned()))?;
         let (loaded, mut places) = load_object(&known, options, places)?;

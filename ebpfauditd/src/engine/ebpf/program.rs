@@ -68,15 +68,16 @@ impl Globals {
 }
 
 /// aya's loader reads all of the kernel's BTF when it is made, wanted or not: in a thread that finds none it has nothing to read.
-/// Where a thread may not have another root than the process, it is read.
-fn loader() -> EbpfLoader<'static> {
+/// Where there is no thread, or it may not have another root than the process, it is read.
+fn new_loader() -> EbpfLoader<'static> {
     let elsewhere = || {
         if unshare(CloneFlags::CLONE_FS).and_then(|()| chroot(NOTHING)).is_err() {
             log::debug!("the kernel's BTF is read twice, for a thread may not change its root");
         }
         EbpfLoader::new()
     };
-    thread::spawn(elsewhere).join().unwrap_or_default()
+    let thread = thread::Builder::new().spawn(elsewhere);
+    thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_default()
 }
 
 /// Creates the object's maps; nothing is loaded yet.
@@ -86,7 +87,7 @@ pub(super) fn load_maps(
     ring_bytes: u32,
     object: &[u8],
 ) -> Result<Ebpf, EngineError> {
-    let mut loader: EbpfLoader<'_> = loader();
+    let mut loader: EbpfLoader<'_> = new_loader();
     loader
         .btf(Some(&types.relocation))
         .allow_unsupported_maps()

@@ -1,5 +1,5 @@
-//! Stubs, and the programs that they go on into, are loaded and attached by a thread of its own, while the program at every syscall's exit judges what no stub has
-//! yet: recording begins at once, and nobody waits for a hundred stubs.
+//! Stubs, and the programs that they go on into, are loaded and attached by a thread of its own, while the program at every
+//! syscall's exit judges what no stub has yet: recording begins at once, and nobody waits for a hundred stubs.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -49,7 +49,7 @@ fn follower() -> Option<Ebpf> {
             Err(reason) => reasons.push(reason),
         }
     }
-    eprintln!("skipped: {} cannot be hooked: {reasons:?}", hook.target);
+    skipped!("{} cannot be hooked: {reasons:?}", hook.target);
     None
 }
 
