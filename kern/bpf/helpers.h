@@ -5,7 +5,8 @@
  * Two objects are made of one source. Kernels from 5.17 on take the modern one. The legacy one
  * (EA_LEGACY) does without what 5.10 lacks: typed pointers to the running task, task storage and
  * callbacks. The two differ in this file, in the accessors of per-task state (state.h) and of the
- * running task (task.h), and in the look-up of a mapping (exec.bpf.h); nowhere else.
+ * running task (task.h), in the look-up of a mapping (exec.bpf.h), in the run of steps (filter.h),
+ * in that programs of the modern one are not preempted (preempt.h), and where EA_LEGACY stands.
  */
 #ifndef EA_HELPERS_H
 #define EA_HELPERS_H
