@@ -153,7 +153,7 @@ pub fn values(wanted: &Status) -> impl Iterator<Item = (Setting, u32)> {
 
 /// A rule from the wire, and whether it is to come first. What cannot be read or would be refused is `EINVAL`, as in the
 /// kernel.
-fn rule(payload: &[u8]) -> Result<(Rule, bool), Errno> {
+pub fn rule(payload: &[u8]) -> Result<(Rule, bool), Errno> {
     let read = || -> Result<(Rule, bool), WireError> {
         let (draft, prepend) = Draft::decode(payload)?;
         Ok((Rule::new(draft)?, prepend))

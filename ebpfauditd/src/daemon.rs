@@ -347,6 +347,8 @@ async fn attend(
         .map_err(|error| failed("wait for the ends of watched directories", error))?;
     let others = descriptor(service.others())
         .map_err(|error| failed("wait for changes of the kernel's rules", error))?;
+    let held =
+        descriptor(service.requests()).map_err(|error| failed("wait for rules of other programs", error))?;
     let (_server, mut requests) = Server::bind(&socket_path(run_dir), Limits::default())
         .map_err(|error| Failure::new(exit::FAILED, error))?;
     let mut ticks = interval(TICK);
@@ -384,6 +386,11 @@ async fn attend(
                 let _ = nix::unistd::read(ready.get_inner(), &mut [0; 8]);
                 ready.clear_ready();
                 service.follow_kernel();
+            }
+            ready = readable(held.as_ref()) => {
+                let mut ready = ready.map_err(|error| failed("wait for rules of other programs", error))?;
+                service.meet_requests();
+                ready.clear_ready();
             }
             Some(request) = requests.recv() => request.answer(service),
             _ = ticks.tick() => service.tick(),

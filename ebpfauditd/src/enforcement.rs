@@ -1,6 +1,7 @@
 //! The rules in force and the engines that enforce them: a change reaches both or neither.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use audit_rules::{Field, List, Rule};
 use kern::abi::End;
@@ -13,7 +14,8 @@ use crate::plan::{EngineKind, Offer, Plan, arches, plan, syscalls};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
 use crate::syscall_function::{Function, Missing};
 use crate::watch::{Lost, WatchError, path_of};
-use crate::watchable;
+
+mod others;
 
 /// What is to be known of rules for the kernel's engine that came after the start.
 const LATE: &str =
@@ -90,6 +92,8 @@ pub struct Enforcement {
     /// Whether tasks run without an audit context, which they never get, although there are rules that need it: those
     /// that were born while no rule did.
     late: bool,
+    /// Rules that other programs are about to put into the kernel, in force since then.
+    expected: Vec<(Rule, Instant)>,
 }
 
 impl Enforcement {
@@ -97,13 +101,18 @@ impl Enforcement {
     pub fn new(
         settings: Settings,
         offer: Offer,
-        ebpf: Option<ebpf::Engine>,
+        mut ebpf: Option<ebpf::Engine>,
         kernel: Option<kernel::Engine>,
         lock: LockFile,
     ) -> Self {
+        if let (Some(ebpf), Some(kernel)) = (&mut ebpf, &kernel)
+            && !kernel.is_locked()
+        {
+            ebpf.hold_requests();
+        }
         let set = RuleSet::new(settings);
         let plan = plan(set.rules(), &offer);
-        Self { set, plan, offer, ebpf, kernel, lock, away: false, late: false }
+        Self { set, plan, offer, ebpf, kernel, lock, away: false, late: false, expected: Vec::new() }
     }
 
     /// What is in force.
@@ -207,77 +216,6 @@ impl Enforcement {
             })?;
         }
         Ok(gone)
-    }
-
-    /// Follows what others have done to the kernel's rules: what they have put there becomes part of the set, what is gone there is
-    /// taken out of it. Gives whether anything was.
-    pub fn follow_kernel(&mut self) -> Result<bool, ChangeError> {
-        let before = self.set.clone();
-        if !self.take_drift() {
-            return Ok(false);
-        }
-        let next = self.set.clone();
-        // Should they not fit, those before stay in force, and the kernel's rules are made to be those again.
-        self.put(next).inspect_err(|_| {
-            self.set = before;
-            self.plan = plan(self.set.rules(), &self.offer);
-        })?;
-        Ok(true)
-    }
-
-    /// Notices what has become of the kernel's rules without us, and makes the set follow. Rules that the kernel has dropped are not in
-    /// force any more, as with the original: the kernel would refuse them as long as what they watch is missing, and once it
-    /// is back they can be added again. Rules that others have put there are adopted.
-    ///
-    /// Gives whether there were any; the engines are to be given the set.
-    fn take_drift(&mut self) -> bool {
-        let Some(engine) = &mut self.kernel else { return false };
-        let drift = match engine.drift() {
-            Ok(drift) => drift,
-            Err(error) => {
-                log::warn!("cannot compare the rules with those in the kernel: {error}");
-                return false;
-            }
-        };
-        if drift.dropped.is_empty() && drift.added.is_empty() {
-            return false;
-        }
-        let dropped: HashSet<Vec<u8>> = drift.dropped.into_iter().collect();
-        // Where rules are locked, one that a program has deleted in the kernel comes back, if the kernel still takes it.
-        let is_locked = self.set.settings().enabled == Enabled::Locked;
-        self.set.forget(|rule| {
-            let comes_back = || is_locked && watchable::check(rule).is_ok();
-            let is_dropped = dropped.contains(&rule.encode()) && !comes_back();
-            if is_dropped {
-                log::warn!(
-                    "rule \"{rule}\" is not in force any more: it was deleted in the kernel, or what it watched was"
-                );
-            }
-            is_dropped
-        });
-        let mut adopted = Vec::new();
-        for (rule, in_front) in drift.added {
-            let bytes = rule.encode();
-            match self.set.add(rule.clone(), in_front, |_| Ok(())) {
-                Ok(_) => {
-                    log::info!("rule \"{rule}\", which another program has put into the kernel, is adopted");
-                    adopted.push(bytes);
-                }
-                Err(Errno::EPERM) => {
-                    log::warn!(
-                        "rule \"{rule}\", which another program has put into the kernel, is taken out: the rules are locked"
-                    );
-                }
-                // In the set already, and served otherwise.
-                Err(_) => {}
-            }
-        }
-        engine.adopt(adopted);
-        self.plan = plan(self.set.rules(), &self.offer);
-        if self.late {
-            self.plan.remark(self.set.rules(), LATE);
-        }
-        true
     }
 
     fn put(&mut self, next: RuleSet) -> Result<(), ChangeError> {

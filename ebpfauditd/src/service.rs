@@ -8,9 +8,9 @@ use compat::audit::{Features, Part, Status, StatusField, kind};
 use compat::record::{Event, MessageType};
 use nix::errno::Errno;
 
-use crate::authority::{kernel_request, values};
+use crate::authority::{self, kernel_request, values};
 use crate::enforcement::{ChangeError, Enforcement};
-use crate::engine::kernel;
+use crate::engine::{ebpf, kernel};
 use crate::failure;
 use crate::options::Options;
 use crate::own_record;
@@ -257,6 +257,9 @@ impl Service {
         if self.enforcement.set().rules().iter().any(|rule| rule.list() == List::Exclude) {
             self.follow_kernel();
         }
+        if let Err(error) = self.enforcement.forget_unmet() {
+            log::error!("the rules cannot follow those in the kernel: {error}");
+        }
         if let Some(engine) = self.enforcement.ebpf() {
             if let Err(error) = engine.refresh_exes().and_then(|()| engine.tidy()) {
                 log::warn!("cannot look up the files of exe= rules again: {error}");
@@ -282,6 +285,26 @@ impl Service {
     pub fn follow_kernel(&mut self) {
         if let Err(error) = self.enforcement.follow_kernel() {
             log::error!("the rules cannot follow those in the kernel: {error}");
+        }
+    }
+
+    /// A descriptor that is readable when other programs are about to put rules into the kernel, if they can wait for us.
+    pub fn requests(&mut self) -> io::Result<Option<OwnedFd>> {
+        self.enforcement.ebpf().map(|engine| engine.requests()).transpose()
+    }
+
+    /// Puts rules in force that other programs are about to put into the kernel, and lets those programs go on.
+    pub fn meet_requests(&mut self) {
+        while let Some(request) = self.enforcement.ebpf().and_then(ebpf::Engine::next_request) {
+            if !self.is_locked()
+                && let Ok((rule, prepend)) = authority::rule(&request.rule)
+            {
+                self.enforcement.expect(rule, prepend);
+            }
+            let answered = self.enforcement.ebpf().map_or(Ok(()), |engine| engine.answer(request.process));
+            if let Err(error) = answered {
+                log::warn!("process {} waits longer than it needs to: {error}", request.process);
+            }
         }
     }
 

@@ -22,6 +22,7 @@ typedef long long s64;
 #include "abi/item.h"
 #include "abi/filter.h"
 #include "abi/context.h"
+#include "abi/request.h"
 
 #define EA_CONFIG_TASK_RULES 1  /* the task list is not empty */
 #define EA_CONFIG_EXCLUDES   2  /* the exclude list is not empty */

@@ -40,6 +40,7 @@
 #include "socketcall.h"
 #include "family.h"
 #include "judge.h"
+#include "request.bpf.h"
 #include "ending.h"
 #include "syscall.bpf.h"
 #include "walk.h"

@@ -42,7 +42,12 @@ struct group_info {
 	kgid_t gid[];
 };
 
+struct user_namespace {
+	int level;
+};
+
 struct cred {
+	struct user_namespace *user_ns;
 	kuid_t uid, suid, euid, fsuid;
 	kgid_t gid, sgid, egid, fsgid;
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_ambient;
@@ -155,6 +160,7 @@ struct file {
 	u32 f_flags;
 	struct path f_path;
 	struct inode *f_inode;
+	const struct cred *f_cred;
 	void *private_data;
 };
 
@@ -201,8 +207,29 @@ struct tty_struct {
 	char name[EA_TTY_MAX];
 };
 
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
 struct signal_struct {
+	struct sigpending shared_pending;
 	struct tty_struct *tty;
+};
+
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
 };
 
 struct ns_common {
@@ -267,6 +294,11 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	sigset_t blocked;
+	struct sigpending pending;
+	unsigned long jobctl;
+	u32 ptrace;
 	kuid_t loginuid;
 	u32 sessionid;
 	struct mm_struct *mm;
@@ -293,6 +325,7 @@ struct kernel_siginfo {
 
 struct socket {
 	struct sock *sk;
+	struct file *file;
 };
 
 struct sock_common {
@@ -301,6 +334,13 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	u16 sk_protocol;
+	struct socket *sk_socket;
+};
+
+struct sk_buff {
+	u32 len;
+	unsigned char *data;
 };
 
 struct unix_sock {
@@ -335,6 +375,7 @@ struct unix_sock {
 #define SI_USER               0
 #define SI_TKILL              (-6)
 #define ERESTARTSYS           512
+#define ERESTARTNOINTR        513
 #define ERESTART_RESTARTBLOCK 516
 #define ENOIOCTLCMD           515
 #define EINTR                 4

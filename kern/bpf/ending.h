@@ -193,6 +193,9 @@ __noinline int ending__prepare(u32 which, u32 arch_index, u32 generation, s64 va
 	frame->address_kept = frame->demand.needs & EA_NEED_ADDRESS;
 	frame->has_state = 0;
 	frame->has_names = 0;
+	/* it will be made anew, which nobody is to notice */
+	if (value == -ERESTARTNOINTR && request__is_held(task))
+		return ENDING_CLEAR;
 
 	switch (family) {
 	case EA_FAMILY_FORK:

@@ -42,12 +42,14 @@
 #define BPF_MAP_TYPE_ARRAY             2
 #define BPF_MAP_TYPE_PROG_ARRAY        3
 #define BPF_MAP_TYPE_PERCPU_ARRAY      6
+#define BPF_MAP_TYPE_LRU_HASH          9
 #define BPF_MAP_TYPE_RINGBUF           27
 #define BPF_MAP_TYPE_TASK_STORAGE      29
 #define BPF_F_NO_PREALLOC              1
 #define BPF_ANY                        0
 #define BPF_NOEXIST                    1
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
+#define BPF_RB_FORCE_WAKEUP            2
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
@@ -59,11 +61,15 @@ static struct task_struct *(*const bpf_get_current_task)(void) = (void *)35;
 static long (*const bpf_tail_call)(void *ctx, void *programs, u32 index) = (void *)12;
 static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
+static long (*const bpf_send_signal_thread)(u32 sig) = (void *)117;
 static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *src) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *src) = (void *)113;
 static long (*const bpf_probe_read_user_str)(void *dst, u32 size, const void *src) = (void *)114;
 static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *src) = (void *)115;
 static long (*const bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static void *(*const bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
+static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
+static void (*const bpf_ringbuf_discard)(void *data, u64 flags) = (void *)133;
 #ifndef EA_LEGACY
 static long (*const bpf_for_each_map_elem)(void *map, void *callback, void *ctx,
 					   u64 flags) = (void *)164;

@@ -130,6 +130,21 @@ struct {
 	__type(value, struct ea_end);
 } ea_ends SEC(".maps");
 
+/* ---- rules of other programs -------------------------------------------------------------- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EA_REQUEST_RING);
+} ea_requests SEC(".maps");
+
+/* By process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EA_WAITERS);
+	__type(key, u32);
+	__type(value, struct ea_waiter);
+} ea_waiters SEC(".maps");
+
 /* ---- access ------------------------------------------------------------------------------ */
 
 /* What the rules of a generation say of a syscall; NULL: nothing. */

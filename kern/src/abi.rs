@@ -32,6 +32,7 @@ mod filter;
 mod function;
 mod item;
 mod limits;
+mod request;
 
 pub use context::*;
 pub use event::*;
@@ -39,6 +40,7 @@ pub use filter::*;
 pub use function::*;
 pub use item::*;
 pub use limits::*;
+pub use request::*;
 
 /// `EA_CONFIG_TASK_RULES`
 pub const CONFIG_TASK_RULES: u32 = 1;
@@ -166,6 +168,8 @@ mod tests {
             End { auid, ses }
             Tally { hits, last }
             Context { policy, serial, found, mls, user, role, r#type, text_len, cut, sensitivity, sid, pad, categories, text }
+            Waiter { since, spent, tid, state }
+            Request { tgid, len, rule }
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring }
             Counters { produced, lost, unread, no_state, cut, adrift }
         };

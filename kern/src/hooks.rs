@@ -11,6 +11,9 @@ pub enum HookKind {
     Fexit,
     /// Before a function, by a trampoline: a stub, which goes on into [`FILE_CALL`].
     Stub,
+    /// Before a function, by a trampoline, and in its place where it says so: what keeps a task from going on that the program
+    /// before it lets wait.
+    Hold,
 }
 
 impl HookKind {
@@ -20,12 +23,18 @@ impl HookKind {
             Self::BtfTracepoint => "tracepoint",
             Self::Fentry | Self::Stub => "fentry",
             Self::Fexit => "fexit",
+            Self::Hold => "fmod_ret",
         }
     }
 
     /// Whether it needs BPF trampolines.
     pub const fn is_trampoline(self) -> bool {
-        matches!(self, Self::Fentry | Self::Fexit | Self::Stub)
+        matches!(self, Self::Fentry | Self::Fexit | Self::Stub | Self::Hold)
+    }
+
+    /// Whether user space makes its program, which is in no object.
+    pub const fn is_made(self) -> bool {
+        matches!(self, Self::Stub | Self::Hold)
     }
 }
 
@@ -428,6 +437,12 @@ hooks! {
     /// What happens to names in marked directories, and to marked inodes.
     Watch: "which inodes watched names lead to" []
         [Fentry "ea_watch" "inotify_handle_inode_event"];
+    /// Rules that other programs put into the kernel, who wait until they are in force.
+    Request: "rules of other programs, before the kernel has them" []
+        [
+            Fentry "ea_rule_request" "security_netlink_send",
+            Hold "ea_rule_request" "security_netlink_send"
+        ];
     /// A task's death, for the legacy object: what is kept by a task's address must not outlive it.
     Forget: "end of what is kept of a task" []
         [BtfTracepoint "ea_forget" "sched_process_exit"];

@@ -1,13 +1,16 @@
 /* Rules in and out of the kernel as any program does it that is linked to libaudit:
  *   libaudit-rules add|prepend|delete NUMBER KEY   the rule "getsid with a0=NUMBER"
  *   libaudit-rules add-and-ask NUMBER KEY COUNT    adds it, then makes the call COUNT times, a1 counting
+ *   libaudit-rules send-elsewhere NUMBER KEY       sends it, but not to the kernel
  *   libaudit-rules list                            the keys of all rules, a line each
  */
 #include <errno.h>
 #include <libaudit.h>
+#include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,6 +61,28 @@ static int list(int fd)
 	}
 }
 
+/* To a socket of our own, as if that were the kernel. */
+static int send_elsewhere(struct audit_rule_data *rule)
+{
+	struct {
+		struct nlmsghdr header;
+		char payload[8192];
+	} message = { .header = { .nlmsg_type = AUDIT_ADD_RULE, .nlmsg_flags = NLM_F_REQUEST } };
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_pid = getpid() };
+	unsigned size = sizeof(*rule) + rule->buflen;
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT);
+
+	rule->flags = AUDIT_FILTER_EXIT;
+	rule->action = AUDIT_ALWAYS;
+	if (fd < 0 || size > sizeof(message.payload) ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -1;
+	memcpy(message.payload, rule, size);
+	message.header.nlmsg_len = NLMSG_LENGTH(size);
+	return sendto(fd, &message, message.header.nlmsg_len, 0, (struct sockaddr *)&address,
+		      sizeof(address));
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -77,6 +102,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(what, "delete"))
 		done = audit_delete_rule_data(fd, wanted, flags, AUDIT_ALWAYS);
+	else if (!strcmp(what, "send-elsewhere"))
+		done = send_elsewhere(wanted);
 	else
 		done = audit_add_rule_data(fd, wanted, flags, AUDIT_ALWAYS);
 	if (done <= 0) {

@@ -11,6 +11,7 @@ pub mod fixture;
 pub mod fuzz;
 pub mod identity;
 pub mod kernel;
+pub mod libaudit;
 pub mod log;
 pub mod low;
 pub mod normal;

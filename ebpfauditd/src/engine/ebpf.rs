@@ -11,7 +11,7 @@ use audit_rules::{List, Rule};
 use aya::maps::{MapData, RingBuf};
 use aya::{Btf, Ebpf};
 use kern::abi;
-use kern::hooks::{FENTRY, FEXIT, FEXIT_UNUSED, FORGET, Hook, HookKind, Judge};
+use kern::hooks::{FENTRY, FEXIT, FEXIT_UNUSED, FORGET, Hook, Judge};
 
 use crate::context::Contexts;
 use crate::decode::Decoder;
@@ -40,6 +40,7 @@ mod excerpt;
 mod follow;
 mod generation;
 mod hanging;
+mod hold;
 mod image;
 mod kallsyms;
 mod kernel_types;
@@ -62,6 +63,7 @@ pub use error::EngineError;
 use error::map_error;
 pub use generation::{Generation, Generations};
 use hanging::Loading;
+pub use hold::Request;
 use offer::Ways;
 use shelf::Shelf;
 pub use source::RingSource;
@@ -117,6 +119,10 @@ pub struct Engine {
     services: &'static Services,
     watches: Watches,
     tallies: Tallies,
+    /// Rules that other programs are about to put into the kernel.
+    requests: RingBuf<MapData>,
+    /// Whether they wait for us.
+    holds: bool,
 }
 
 /// The judge that a stub goes on into.
@@ -130,7 +136,7 @@ fn judge_of(stub: &Stub) -> &'static Judge {
 
 impl Engine {
     fn new(
-        ebpf: Ebpf,
+        mut ebpf: Ebpf,
         legacy: bool,
         offer: &Offer,
         ways: Ways,
@@ -138,6 +144,8 @@ impl Engine {
         ring: RingBuf<MapData>,
         contexts: Contexts,
     ) -> Result<(Self, RingSource), EngineError> {
+        let requests = ebpf.take_map(hold::REQUESTS).ok_or_else(|| EngineError::no_map(hold::REQUESTS))?;
+        let requests = RingBuf::try_from(requests).map_err(map_error("open", hold::REQUESTS))?;
         let generations = Arc::new(Generations::default());
         let source = RingSource { ring, decoder: Decoder::new(Arc::clone(&generations), contexts) };
         let shelf = Shelf::new().inspect_err(|error| log::debug!("links keep their descriptors: {error}"));
@@ -158,6 +166,8 @@ impl Engine {
             services: Services::of(offer.modules),
             watches: Watches::new().map_err(EngineError::Inotify)?,
             tallies: Tallies::default(),
+            requests,
+            holds: false,
         };
         Ok((engine, source))
     }
@@ -185,6 +195,9 @@ impl Engine {
             && (tables.exes.len() + tables.watches.len() + tables.trees.len()) > 0
         {
             wanted.insert(Target::Hook(Hook::Watch));
+        }
+        if self.holds && self.ways.contains_key(&Hook::Request) {
+            wanted.insert(Target::Hook(Hook::Request));
         }
         let mut later = Vec::new();
         if !plan.judges_everywhere() {
@@ -241,8 +254,8 @@ impl Engine {
         // Old kernels want a program that was attached before to be loaded again.
         let loaded = !self.legacy
             && places.all(|place| {
-                // a stub is loaded for each time
-                place.kind != HookKind::Stub && program::descriptor(&self.ebpf, place).is_some()
+                // what is made is loaded for each time
+                !place.kind.is_made() && program::descriptor(&self.ebpf, place).is_some()
             });
         let ready = if loaded { Ok(()) } else { self.need_btf() };
         let ready = ready.and_then(|()| self.load_judges(stubs.iter()));

@@ -105,6 +105,8 @@ pub struct Engine<A: Audit = AuditSocket> {
     adopted: Vec<Vec<u8>>,
     /// Those among them that are in force.
     kept: HashSet<Vec<u8>>,
+    /// Whether another program is about to add one.
+    expecting: bool,
     /// Counts up when the kernel has said that somebody else has changed its rules.
     others: Option<Arc<EventFd>>,
     /// The rules that are in the kernel for us, in order. In a kernel that is locked: those that were wanted first.
@@ -207,6 +209,7 @@ impl<A: Audit> Engine<A> {
             never_exit: own_rule::never_exit()?,
             adopted: Vec::new(),
             kept: HashSet::new(),
+            expecting: false,
             others: None,
             loaded: Vec::new(),
             began: false,

@@ -91,6 +91,13 @@
 /* The longest name of a user, role, type, level or category. */
 #define EA_CONTEXT_NAME 4096
 
+/* The longest rule that is waited for: MAX_AUDIT_MESSAGE_LENGTH of libaudit is 8970. */
+#define EA_REQUEST_RULE 8972
+/* Room for the rules of some processes at once. */
+#define EA_REQUEST_RING 65536
+/* Processes of which is known that they have waited. */
+#define EA_WAITERS 128
+
 /* How deep the tree of a pid namespace's idr can be: 32 bits in steps of 6. */
 #define EA_XARRAY_DEPTH 6
 /* Supplementary groups are searched by bisection; NGROUPS_MAX is 65536. */

@@ -26,6 +26,8 @@ pub const WATCH_RUNS: usize = RUNS - 1;
 pub const TREE_WORDS: usize = 16;
 /// `EA_NAME_MAX`
 pub const NAME_MAX: usize = 256;
+/// `EA_REQUEST_RULE`
+pub const REQUEST_RULE: usize = 8972;
 /// `EA_CATEGORY_WORDS`
 pub const CATEGORY_WORDS: usize = 64;
 /// `EA_CONTEXT_NAME`

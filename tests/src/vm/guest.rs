@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use ::tests::compliance::newest::Newest;
-use ::tests::package;
 use ::tests::program::{original, run};
+use ::tests::{libaudit, package};
 use anyhow::{Context, Result};
 
 use super::initramfs::Initramfs;
@@ -74,6 +74,10 @@ impl Guest<'_> {
         for path in INSTRUMENTS.iter().copied().filter_map(find) {
             tree.program(&path)?;
         }
+        let scratch = tempfile::tempdir().context("a scratch directory")?;
+        let program = libaudit::compile(scratch.path())?;
+        tree.bytes(libaudit::IN_GUEST, 0o755, std::fs::read(&program).context("reading what gcc wrote")?);
+        tree.libraries(&program)?;
         tree.host(Path::new(EXAMPLES))?;
         // Without it, tests that compare with it say so in the guest too.
         if let Some(newest) = Newest::or_skip("the newest Debian's audit in the guest") {

@@ -91,7 +91,8 @@ impl Initramfs {
         self.libraries(path)
     }
 
-    fn libraries(&mut self, path: &Path) -> Result<()> {
+    /// The libraries that a program needs.
+    pub(super) fn libraries(&mut self, path: &Path) -> Result<()> {
         let said = run(Command::new("ldd").arg(path), LIMIT)?;
         // It fails for scripts and static programs, which need none.
         for library in said.stdout.lines().filter_map(library) {

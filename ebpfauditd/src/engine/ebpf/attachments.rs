@@ -42,14 +42,14 @@ impl fmt::Display for Target {
 /// What is attached.
 pub(super) struct Attached {
     links: Vec<Link>,
-    /// The programs of stubs; others belong to the object.
-    stubs: Vec<OwnedFd>,
+    /// The programs that are made; others belong to the object.
+    made: Vec<OwnedFd>,
 }
 
 impl Attached {
-    /// What is attached by `links`, `stubs` among it.
-    pub(super) fn new(links: Vec<Link>, stubs: Vec<OwnedFd>) -> Self {
-        Self { links, stubs }
+    /// What is attached by `links`, `made` among it.
+    pub(super) fn new(links: Vec<Link>, made: Vec<OwnedFd>) -> Self {
+        Self { links, made }
     }
 
     /// Takes it off. When this returns the program does not run any more.
@@ -58,7 +58,7 @@ impl Attached {
     }
 
     fn misses(&self) -> u64 {
-        self.stubs.iter().filter_map(|stub| stub::misses(stub.as_fd())).sum()
+        self.made.iter().filter_map(|program| stub::misses(program.as_fd())).sum()
     }
 }
 
@@ -78,7 +78,7 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
-    /// Skipped runs of stubs that are gone.
+    /// Skipped runs of made programs that are gone.
     missed: AtomicU64,
 }
 
@@ -228,7 +228,7 @@ impl Attachments {
         self.shared.missed.fetch_add(missed, Ordering::Relaxed);
     }
 
-    /// How often the kernel skipped a stub because it was already running on that CPU.
+    /// How often the kernel skipped a made program because it was already running on that CPU.
     pub(super) fn misses(&self) -> u64 {
         let waiting: u64 = self.shared.queue().waiting.iter().map(|(_, _, attached)| attached.misses()).sum();
         let present: u64 = self.present.values().map(Attached::misses).sum();

@@ -23,6 +23,18 @@ pub(super) const COPY: u8 = 0xbf;
 pub(super) const ADD: u8 = 0x07;
 /// `BPF_ALU64 | BPF_AND | BPF_K`.
 pub(super) const AND: u8 = 0x57;
+/// `BPF_ALU64 | BPF_RSH | BPF_K`.
+pub(super) const SHIFT_RIGHT: u8 = 0x77;
+/// `BPF_LDX | BPF_MEM | BPF_W`.
+pub(super) const READ_WORD: u8 = 0x61;
+/// `BPF_STX | BPF_MEM | BPF_W`.
+pub(super) const WRITE_WORD: u8 = 0x63;
+/// `BPF_JMP | BPF_JEQ | BPF_K`.
+pub(super) const JUMP_IF: u8 = 0x15;
+/// `BPF_JMP | BPF_JNE | BPF_K`.
+pub(super) const JUMP_UNLESS: u8 = 0x55;
+/// `BPF_JMP32 | BPF_JNE | BPF_X`.
+pub(super) const JUMP_UNLESS_SAME: u8 = 0x5e;
 /// `BPF_JMP | BPF_CALL`.
 pub(super) const CALL: u8 = 0x85;
 /// `BPF_JMP | BPF_EXIT`.

@@ -2,7 +2,6 @@
 
 use aya::maps::PerCpuArray;
 use kern::abi;
-use kern::hooks::HookKind;
 
 use super::error::{EngineError, map_error};
 use super::value::CountersValue;
@@ -71,7 +70,7 @@ impl Engine {
     }
 
     fn missed(&self) -> u64 {
-        let places = self.ways.values().copied().flatten().filter(|place| place.kind != HookKind::Stub);
+        let places = self.ways.values().copied().flatten().filter(|place| !place.kind.is_made());
         let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));
         programs.filter_map(stub::misses).sum::<u64>() + self.attachments.misses()
     }

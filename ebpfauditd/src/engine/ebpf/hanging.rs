@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,7 +13,10 @@ use kern::hooks::{FILE_CALL, Hook, HookKind, Place};
 
 use super::attachments::Attached;
 use super::error::EngineError;
-use super::program::{Link, failed, judges, load_at, load_program_of, load_stub, no_program, unload};
+use super::hold;
+use super::program::{
+    Link, failed, judges, load_at, load_hold, load_program_of, load_stub, no_program, unload,
+};
 use super::shelf::Shelf;
 use super::stub;
 
@@ -38,8 +41,10 @@ struct Wanted<'a> {
     programs: HashMap<&'a str, &'a mut Program>,
     /// What its stubs go on into.
     shared: Option<&'a FileCall<'a>>,
-    /// The stubs that are loaded, by their functions.
-    stubs: HashMap<&'static str, OwnedFd>,
+    /// Whom it keeps from going on.
+    waiters: Option<BorrowedFd<'a>>,
+    /// What is made and loaded, by its function.
+    made: HashMap<&'static str, OwnedFd>,
     /// The ways that are left, best first.
     ways: slice::Iter<'static, &'static [Place]>,
     /// Why the best way cannot be had.
@@ -65,16 +70,23 @@ impl Wanted<'_> {
     fn load_place(&mut self, place: &'static Place, loading: &Loading<'_>) -> Result<(), EngineError> {
         // without BTF all of them are loaded
         let Some(btf) = loading.btf else { return Ok(()) };
-        if place.kind == HookKind::Stub {
-            let shared = self.shared.ok_or_else(|| no_program(place))?;
-            shared.load(btf)?;
-            if !self.stubs.contains_key(place.target) {
-                self.stubs.insert(place.target, load_stub(place, btf, shared.judges.as_fd())?);
+        let made = match place.kind {
+            HookKind::Stub => {
+                let shared = self.shared.ok_or_else(|| no_program(place))?;
+                shared.load(btf)?;
+                if self.made.contains_key(place.target) {
+                    return Ok(());
+                }
+                load_stub(place, btf, shared.judges.as_fd())?
             }
-            return Ok(());
-        }
-        let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
-        load_at(program, btf, place)
+            HookKind::Hold => load_hold(place, btf, self.waiters.ok_or_else(|| no_program(place))?)?,
+            HookKind::BtfTracepoint | HookKind::Fentry | HookKind::Fexit => {
+                let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
+                return load_at(program, btf, place);
+            }
+        };
+        self.made.insert(place.target, made);
+        Ok(())
     }
 
     /// Attaches what [`load`](Self::load) has loaded; where the kernel refuses that, what the next way has.
@@ -90,19 +102,19 @@ impl Wanted<'_> {
     }
 
     fn links(&mut self, way: &[Place], loading: &Loading<'_>) -> Result<Attached, EngineError> {
-        let (mut links, mut stubs) = (Vec::with_capacity(way.len()), Vec::new());
+        let (mut links, mut made) = (Vec::with_capacity(way.len()), Vec::new());
         for place in way {
-            let link = if place.kind == HookKind::Stub {
-                let stub = self.stubs.remove(place.target).ok_or_else(|| no_program(place))?;
-                let link = stub::attach(stub.as_fd());
-                stubs.push(stub);
+            let link = if place.kind.is_made() {
+                let program = self.made.remove(place.target).ok_or_else(|| no_program(place))?;
+                let link = stub::attach(program.as_fd());
+                made.push(program);
                 link.map_err(ProgramError::IOError).map_err(failed(place))?
             } else {
                 self.link(place, loading.btf)?
             };
             links.push(Link::new(link, loading.shelf));
         }
-        Ok(Attached::new(links, stubs))
+        Ok(Attached::new(links, made))
     }
 
     /// Why there is no way.
@@ -153,6 +165,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// after the other, and lets those who wait for it spin.
 pub(super) fn hang(ebpf: &mut Ebpf, loading: Loading<'_>, hooks: &[Hook]) -> Vec<(Hook, Hung)> {
     let judges = judges(ebpf, &FILE_CALL).ok().and_then(|judges| judges.try_clone_to_owned().ok());
+    let waiters = hold::waiters(ebpf).ok().and_then(|waiters| waiters.try_clone_to_owned().ok());
     let mut programs: HashMap<&str, &mut Program> = ebpf.programs_mut().collect();
     let shared = programs
         .remove(FILE_CALL.place.program)
@@ -164,8 +177,15 @@ pub(super) fn hang(ebpf: &mut Ebpf, loading: Loading<'_>, hooks: &[Hook]) -> Vec
             let ways = hook.info().ways;
             let places = ways.iter().copied().flatten();
             let programs = places.filter_map(|place| programs.remove_entry(place.program)).collect();
-            let stubs = HashMap::new();
-            Wanted { hook, programs, shared: shared.as_ref(), stubs, ways: ways.iter(), error: None }
+            Wanted {
+                hook,
+                programs,
+                shared: shared.as_ref(),
+                waiters: waiters.as_ref().map(AsFd::as_fd),
+                made: HashMap::new(),
+                ways: ways.iter(),
+                error: None,
+            }
         })
         .collect();
     // What takes longest goes first, then what several wait for.

@@ -51,7 +51,7 @@ pub(super) fn name(place: &Place) -> Cow<'static, str> {
     match place.kind {
         // a tracepoint with typed arguments is known by a type
         HookKind::BtfTracepoint => Cow::Owned(format!("btf_trace_{}", place.target)),
-        HookKind::Fentry | HookKind::Fexit | HookKind::Stub => Cow::Borrowed(place.target),
+        HookKind::Fentry | HookKind::Fexit | HookKind::Stub | HookKind::Hold => Cow::Borrowed(place.target),
     }
 }
 

@@ -14,6 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::chroot;
 
 use super::error::{EngineError, map_error};
+use super::hold;
 use super::kernel_types::KernelTypes;
 use super::shelf::{Shelf, Shelved};
 use super::stub;
@@ -149,7 +150,7 @@ pub(super) fn load_at(program: &mut Program, btf: &Btf, place: &Place) -> Result
         HookKind::BtfTracepoint => {
             <&mut BtfTracePoint>::try_from(program).and_then(|program| program.load(place.target, btf))
         }
-        HookKind::Fentry | HookKind::Stub => {
+        HookKind::Fentry | HookKind::Stub | HookKind::Hold => {
             <&mut FEntry>::try_from(program).and_then(|program| program.load(place.target, btf))
         }
         HookKind::Fexit => {
@@ -163,26 +164,43 @@ pub(super) fn load_at(program: &mut Program, btf: &Btf, place: &Place) -> Result
 pub(super) fn unload(program: &mut Program, place: &Place) -> Result<(), EngineError> {
     let unloaded = match place.kind {
         HookKind::BtfTracepoint => <&mut BtfTracePoint>::try_from(program).and_then(BtfTracePoint::unload),
-        HookKind::Fentry | HookKind::Stub => <&mut FEntry>::try_from(program).and_then(FEntry::unload),
+        HookKind::Fentry | HookKind::Stub | HookKind::Hold => {
+            <&mut FEntry>::try_from(program).and_then(FEntry::unload)
+        }
         HookKind::Fexit => <&mut FExit>::try_from(program).and_then(FExit::unload),
     };
     unloaded.map_err(failed(place))
 }
 
-/// Loads the program of a place; nothing if it is loaded. A stub is tried, and does not stay.
+/// Loads the program of a place; nothing if it is loaded. What user space makes is tried, and does not stay.
 pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, place: &Place) -> Result<(), EngineError> {
-    if place.kind != HookKind::Stub {
-        return load_at(program(ebpf, place)?, btf, place);
+    match place.kind {
+        HookKind::Stub => {
+            load_judge(ebpf, btf, &FILE_CALL)?;
+            load_stub(place, btf, judges(ebpf, &FILE_CALL)?).map(drop)
+        }
+        HookKind::Hold => load_hold(place, btf, hold::waiters(ebpf)?).map(drop),
+        HookKind::BtfTracepoint | HookKind::Fentry | HookKind::Fexit => {
+            load_at(program(ebpf, place)?, btf, place)
+        }
     }
-    load_judge(ebpf, btf, &FILE_CALL)?;
-    load_stub(place, btf, judges(ebpf, &FILE_CALL)?).map(drop)
+}
+
+fn function_id(place: &Place, btf: &Btf) -> Result<u32, EngineError> {
+    let function = btf.id_by_type_name_kind(place.target, BtfKind::Func);
+    function.map_err(ProgramError::Btf).map_err(failed(place))
 }
 
 /// Loads a place's stub, which goes on into the program in `judges`.
 pub(super) fn load_stub(place: &Place, btf: &Btf, judges: BorrowedFd<'_>) -> Result<OwnedFd, EngineError> {
-    let function = btf.id_by_type_name_kind(place.target, BtfKind::Func);
-    let function = function.map_err(ProgramError::Btf).map_err(failed(place))?;
-    stub::load(function, Moment::Entry, judges).map_err(ProgramError::IOError).map_err(failed(place))
+    let stub = stub::load(function_id(place, btf)?, Moment::Entry, judges);
+    stub.map_err(ProgramError::IOError).map_err(failed(place))
+}
+
+/// Loads what keeps the processes in `waiters` from going on.
+pub(super) fn load_hold(place: &Place, btf: &Btf, waiters: BorrowedFd<'_>) -> Result<OwnedFd, EngineError> {
+    let hold = hold::load(function_id(place, btf)?, waiters);
+    hold.map_err(ProgramError::IOError).map_err(failed(place))
 }
 
 /// The descriptor of a program that is loaded.

@@ -27,3 +27,4 @@ value!(EndValue, abi::End);
 value!(SetValue, abi::Set);
 value!(TallyValue, abi::Tally);
 value!(ContextValue, abi::Context);
+value!(WaiterValue, abi::Waiter);

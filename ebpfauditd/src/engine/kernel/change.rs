@@ -30,12 +30,10 @@ impl<A: Audit> Engine<A> {
         // Behind the last of ours, and where our own programs serve them without effect.
         let shown = self.adopted.iter().filter(|rule| self.kept.contains(*rule) && !seen.contains(*rule));
         let shown: Vec<Vec<u8>> = shown.cloned().collect();
-        if !shown.is_empty() {
-            if !seen.contains(&self.never_exit) {
-                wanted.push(self.never_exit.clone());
-            }
-            wanted.extend(shown);
+        if (self.expecting || !shown.is_empty()) && !seen.contains(&self.never_exit) {
+            wanted.push(self.never_exit.clone());
         }
+        wanted.extend(shown);
         let is_first = !std::mem::replace(&mut self.began, true);
         if self.locked {
             return self.bear_lock(wanted, is_first);

@@ -105,6 +105,12 @@ impl<A: Audit> Engine<A> {
         }
     }
 
+    /// Whether another program is about to add a rule that our own programs serve: from the next change on it will stand behind what lets
+    /// it match nothing.
+    pub fn expect(&mut self, expecting: bool) {
+        self.expecting = expecting;
+    }
+
     /// Whether a rule that is not listed in our bytes is in the kernel all the same, which knows equal rules by more than
     /// their bytes: it does not take them twice.
     fn has(&mut self, rule: &[u8]) -> bool {
