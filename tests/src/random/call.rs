@@ -190,6 +190,20 @@ impl Call {
         raw::call(self.number, arguments)
     }
 
+    /// Whether it moves a file onto a name that is called the same.
+    pub fn keeps_its_name(&self) -> bool {
+        let names: Vec<&[u8]> = self
+            .words
+            .iter()
+            .filter_map(|word| match word {
+                Word::Text(text) => Some(trimmed(text.to_bytes())),
+                _ => None,
+            })
+            .collect();
+        let last = |name: &[u8]| name.rsplit(|&byte| byte == b'/').next().map(<[u8]>::to_vec);
+        matches!(names[..], [from, to] if self.name.starts_with("rename") && last(from) == last(to))
+    }
+
     /// Whether it may wait for ever: creat(2) of a FIFO, for there are no flags to forbid that.
     pub fn may_block(&self) -> bool {
         self.name == "creat"
@@ -217,6 +231,12 @@ impl fmt::Display for Call {
         }
         f.write_str(")")
     }
+}
+
+/// A name without the slashes at its end.
+fn trimmed(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    &name[..end]
 }
 
 /// Flags of open(2); never such that the open would block.

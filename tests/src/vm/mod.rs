@@ -59,7 +59,10 @@ fn run(options: &Options) -> Result<ExitCode> {
         .collect::<Result<Vec<_>>>()?;
     let mut suite = if options.bench { Suite::programs(true) } else { Suite::build(options.release) }?;
     suite.only(&options.only)?;
-    let boots = suite.boots();
+    let mut boots = suite.boots();
+    if !options.command.is_empty() {
+        boots.truncate(1);
+    }
     let mut columns = Vec::new();
     let mut worst = 0;
     for (release, kernel) in kernels {
