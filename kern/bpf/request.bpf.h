@@ -33,11 +33,12 @@
 #define I386_NR_SENDMSG    370
 
 /*
- * How long a process waits in all its life: the daemon answers within milliseconds. One that adds
- * thousands of rules, or a daemon that stands still, costs no more than this; what comes after is
- * adopted behind the process's back.
+ * How long a process waits in all, until a minute after it has waited last: the daemon answers
+ * within milliseconds. One that adds thousands of rules, or a daemon that stands still, costs no
+ * more than this; what comes after is adopted behind the process's back.
  */
 #define EA_PATIENCE_NS 2000000000ull
+#define EA_REST_NS     60000000000ull
 /*
  * How often a signal is tried and looked for. Where a kernel lets programs send one only by way of
  * an interrupt, that interrupt comes at once.
@@ -242,11 +243,10 @@ SEC("fentry/security_netlink_send") int ea_rule_request(u64 *ctx)
 			request__end(waiter, now);
 		return 0;
 	}
-	if ((waiter && waiter->spent > EA_PATIENCE_NS) || !request__may(task, sk) ||
-	    !request__can_wait(task))
-		return 0;
 	new.since = now;
-	new.spent = waiter ? waiter->spent : 0;
+	new.spent = waiter &&now - waiter->since < EA_REST_NS ? waiter->spent : 0;
+	if (new.spent > EA_PATIENCE_NS || !request__may(task, sk) || !request__can_wait(task))
+		return 0;
 	new.tid = tid;
 	new.state = EA_WAITING;
 	if (bpf_map_update_elem(&ea_waiters, &tgid, &new, BPF_ANY))
