@@ -276,6 +276,11 @@ impl Enforcement {
         {
             log::error!("cannot stop the eBPF programs: {error}");
         }
+        if let Some(engine) = &mut self.ebpf
+            && let Err(error) = engine.stop_holding()
+        {
+            log::error!("programs that add rules wait for some seconds yet: {error}");
+        }
         if let Some(engine) = &mut self.kernel {
             engine.quiet();
         }

@@ -264,6 +264,9 @@ impl Service {
             if let Err(error) = engine.refresh_exes().and_then(|()| engine.tidy()) {
                 log::warn!("cannot look up the files of exe= rules again: {error}");
             }
+            if let Err(error) = engine.go_on_holding() {
+                log::warn!("programs that add rules do not wait: {error}");
+            }
             if let Err(error) = engine.go_on() {
                 log::warn!("syscalls are judged at the exit of all: {error}");
             }

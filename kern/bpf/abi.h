@@ -43,6 +43,8 @@ struct ea_config {
 	u32 exclude_first[EA_GENERATIONS]; /* first step of the exclude list */
 	u32 pad;
 	struct ea_entry ring[EA_GENERATIONS]; /* operations of io_uring outside of syscalls */
+	/* ns: until then who adds a rule waits for the daemon, which goes on renewing it */
+	u64 hold_until;
 };
 
 /* Why an event was lost. */

@@ -170,8 +170,12 @@ static int request__go_on(u32 round, void *context)
 	return bpf_send_signal_thread(SIGCONT) == 0;
 }
 
-/* 1: the syscall will be made anew when it ends with ERESTARTNOINTR. */
-static __always_inline int request__anew(struct task_struct *task)
+/*
+ * Has the request made anew. 1: the program that comes next may refuse it with ERESTARTNOINTR, this
+ * time: without a signal that is pending its sender would get to see that, as when this program
+ * comes off before that one.
+ */
+static __always_inline int request__anew(struct task_struct *task, struct ea_waiter *waiter)
 {
 	struct request__look look = {.task = task};
 
@@ -179,6 +183,7 @@ static __always_inline int request__anew(struct task_struct *task)
 		return 0;
 	LOOP(EA_SIGNAL_TRIES, request__look, &look);
 	LOOP(EA_SIGNAL_TRIES, request__go_on, NULL);
+	waiter->anew = look.seen != 0;
 	return look.seen != 0;
 }
 
@@ -238,11 +243,14 @@ SEC("fentry/security_netlink_send") int ea_rule_request(u64 *ctx)
 		/* another thread of the process has a rule as well: it does not wait */
 		if (waiter->tid != tid)
 			return 0;
-		if (waiter->state == EA_WAITING_OVER ||
-		    waiter->spent + now - waiter->since > EA_PATIENCE_NS || !request__anew(task))
+		if (waiter->state == EA_WAITING_OVER || now > ea_config.hold_until ||
+		    waiter->spent + now - waiter->since > EA_PATIENCE_NS ||
+		    !request__anew(task, waiter))
 			request__end(waiter, now);
 		return 0;
 	}
+	if (now > ea_config.hold_until)
+		return 0;
 	new.since = now;
 	new.spent = waiter &&now - waiter->since < EA_REST_NS ? waiter->spent : 0;
 	if (new.spent > EA_PATIENCE_NS || !request__may(task, sk) || !request__can_wait(task))
@@ -252,7 +260,7 @@ SEC("fentry/security_netlink_send") int ea_rule_request(u64 *ctx)
 	if (bpf_map_update_elem(&ea_waiters, &tgid, &new, BPF_ANY))
 		return 0;
 	waiter = bpf_map_lookup_elem(&ea_waiters, &tgid);
-	if (waiter && !(request__tell(tgid, data, size) && request__anew(task)))
+	if (waiter && !(request__tell(tgid, data, size) && request__anew(task, waiter)))
 		request__end(waiter, now);
 	return 0;
 }

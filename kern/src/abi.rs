@@ -90,6 +90,8 @@ pub struct Config {
     pub pad: u32,
     /// operations of `io_uring` outside of syscalls
     pub ring: [Entry; GENERATIONS],
+    /// ns of `CLOCK_MONOTONIC`: until then who adds a rule waits for the daemon
+    pub hold_until: u64,
 }
 
 /// Per CPU.
@@ -168,9 +170,9 @@ mod tests {
             End { auid, ses }
             Tally { hits, last }
             Context { policy, serial, found, mls, user, role, r#type, text_len, cut, sensitivity, sid, pad, categories, text }
-            Waiter { since, spent, tid, state }
+            Waiter { since, spent, tid, state, anew, pad }
             Request { tgid, len, rule }
-            Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring }
+            Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring, hold_until }
             Counters { produced, lost, unread, no_state, cut, adrift }
         };
         assert_eq!(ours, theirs(".rodata.layout"));

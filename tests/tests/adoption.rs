@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use tests::kernel::Audit;
@@ -35,7 +37,7 @@ fn await_keys(daemon: &Daemon<'_>, keys: &[&str]) -> Result<()> {
             "listed are {found:?}, not {keys:?}; the daemon said: {}",
             daemon.said()
         );
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -146,6 +148,47 @@ fn a_program_without_privilege_gets_no_rule_into_force() -> Result<()> {
     Ok(())
 }
 
+/// Whoever adds a rule while the daemon ends goes on as without it, also as long as the kernel still takes its programs off.
+#[test]
+fn nobody_waits_for_a_daemon_that_ends() -> Result<()> {
+    let audit = Audit::hold()?;
+    let scratch = tempfile::tempdir()?;
+    let program = libaudit::program(scratch.path())?;
+    let own = "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own".to_owned();
+    for _ in 0..3 {
+        let daemon = Daemon::start(Side::Ours, &audit, std::slice::from_ref(&own), &[])?;
+        let over = AtomicBool::new(false);
+        let (rounds, stopped) = thread::scope(|scope| {
+            let adding = scope.spawn(|| -> Result<usize> {
+                let mut rounds = 0;
+                loop {
+                    let is_last = over.load(Ordering::Relaxed);
+                    for verb in ["add", "delete"] {
+                        run(Command::new(&program).args([verb, ASKED, "added"]), LIMIT)?
+                            .success()
+                            .with_context(|| format!("{verb}, round {rounds}"))?;
+                    }
+                    rounds += 1;
+                    if is_last {
+                        return Ok(rounds);
+                    }
+                }
+            });
+            thread::sleep(Duration::from_millis(500));
+            let stopped = daemon.stop();
+            // until the kernel has taken off what took its time
+            thread::sleep(Duration::from_secs(1));
+            over.store(true, Ordering::Relaxed);
+            (adding.join(), stopped)
+        });
+        stopped?;
+        let rounds = rounds.map_err(|_| anyhow!("the thread that adds rules has panicked"))??;
+        ensure!(rounds > 3, "only {rounds} rounds");
+        audit.restore()?;
+    }
+    Ok(())
+}
+
 /// What is in force because it was about to come does not stay when it does not come.
 #[test]
 fn a_rule_that_the_kernel_does_not_get_is_taken_out_again() -> Result<()> {
@@ -159,7 +202,7 @@ fn a_rule_that_the_kernel_does_not_get_is_taken_out_again() -> Result<()> {
     let end = Instant::now() + LIMIT;
     while plan.contains("engine: trampoline") && !daemon.said().contains("the kernel has not taken it") {
         ensure!(Instant::now() < end, "the daemon said: {}", daemon.said());
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     await_keys(&daemon, &["own"])?;
     // The next one is taken for what it is.

@@ -15,6 +15,8 @@ struct ea_waiter {
 	u64 spent; /* ns that it has waited before */
 	u32 tid;   /* which of its threads waits */
 	u32 state; /* enum ea_waiting */
+	u32 anew; /* 1: its request, which is under way, may be refused, for it will be made anew */
+	u32 pad;
 };
 
 /* One record of the ring of requests. */

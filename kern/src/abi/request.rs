@@ -25,6 +25,10 @@ pub struct Waiter {
     pub tid: u32,
     /// [`Waiting`]
     pub state: u32,
+    /// 1: its request, which is under way, may be refused, for it will be made anew
+    pub anew: u32,
+    /// zero
+    pub pad: u32,
 }
 
 /// One record of the ring of requests.

@@ -31,8 +31,6 @@ pub(super) const READ_WORD: u8 = 0x61;
 pub(super) const WRITE_WORD: u8 = 0x63;
 /// `BPF_JMP | BPF_JEQ | BPF_K`.
 pub(super) const JUMP_IF: u8 = 0x15;
-/// `BPF_JMP | BPF_JNE | BPF_K`.
-pub(super) const JUMP_UNLESS: u8 = 0x55;
 /// `BPF_JMP32 | BPF_JNE | BPF_X`.
 pub(super) const JUMP_UNLESS_SAME: u8 = 0x5e;
 /// `BPF_JMP | BPF_CALL`.

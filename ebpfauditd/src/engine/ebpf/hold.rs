@@ -3,17 +3,19 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{HashMap, MapData, MapError};
 use aya_obj::generated::{bpf_attach_type, bpf_func_id, bpf_insn};
 use kern::abi::{self, Waiting};
+use nix::time::{ClockId, clock_gettime};
 use zerocopy::FromBytes;
 
 use super::Engine;
 use super::bpf::{
-    self, ADD, CALL, COPY, EXIT, JUMP_IF, JUMP_UNLESS, JUMP_UNLESS_SAME, LOAD_MAP, MOVE, PSEUDO_MAP_FD,
-    Purpose, READ_WORD, SHIFT_RIGHT, WRITE_WORD, instruction,
+    self, ADD, CALL, COPY, EXIT, JUMP_IF, JUMP_UNLESS_SAME, LOAD_MAP, MOVE, PSEUDO_MAP_FD, Purpose,
+    READ_WORD, SHIFT_RIGHT, WRITE_WORD, instruction,
 };
 use super::error::{EngineError, map_error};
 use super::value::WaiterValue;
@@ -24,6 +26,9 @@ const WAITERS: &str = "ea_waiters";
 pub(super) const REQUESTS: &str = "ea_requests";
 /// What a syscall ends with that is to be made anew: `-ERESTARTNOINTR` (`linux/errno.h`).
 const ANEW: i32 = -513;
+/// How long requests wait for a daemon that has not been heard of: thrice as long as it takes to be heard of again, for one that was killed
+/// leaves its programs attached for some seconds.
+const TRUSTED: Duration = Duration::from_secs(3);
 /// `BPF_EXIST`
 const EXIST: u64 = 2;
 
@@ -36,10 +41,11 @@ pub struct Request {
     pub rule: Vec<u8>,
 }
 
-/// "Let it go on, unless this very thread waits": of a thread that is in no table nothing is asked.
-fn instructions(waiters: BorrowedFd<'_>) -> [bpf_insn; 18] {
+/// "Let it go on, unless this very thread waits, and what it asks will be asked anew": the second is true once each time that the program
+/// before this one says so.
+fn instructions(waiters: BorrowedFd<'_>) -> [bpf_insn; 20] {
     const OFFSET_TID: i16 = std::mem::offset_of!(abi::Waiter, tid) as i16;
-    const OFFSET_STATE: i16 = std::mem::offset_of!(abi::Waiter, state) as i16;
+    const OFFSET_ANEW: i16 = std::mem::offset_of!(abi::Waiter, anew) as i16;
     [
         instruction(CALL, 0, 0, 0, bpf_func_id::BPF_FUNC_get_current_pid_tgid as i32),
         instruction(COPY, 6, 0, 0, 0),
@@ -50,11 +56,13 @@ fn instructions(waiters: BorrowedFd<'_>) -> [bpf_insn; 18] {
         instruction(COPY, 2, 10, 0, 0),
         instruction(ADD, 2, 0, 0, -4),
         instruction(CALL, 0, 0, 0, bpf_func_id::BPF_FUNC_map_lookup_elem as i32),
-        instruction(JUMP_IF, 0, 0, 6, 0),
-        instruction(READ_WORD, 1, 0, OFFSET_STATE, 0),
-        instruction(JUMP_UNLESS, 1, 0, 4, Waiting::Waiting as i32),
+        instruction(JUMP_IF, 0, 0, 8, 0),
         instruction(READ_WORD, 1, 0, OFFSET_TID, 0),
-        instruction(JUMP_UNLESS_SAME, 1, 6, 2, 0),
+        instruction(JUMP_UNLESS_SAME, 1, 6, 6, 0),
+        instruction(READ_WORD, 1, 0, OFFSET_ANEW, 0),
+        instruction(JUMP_IF, 1, 0, 4, 0),
+        instruction(MOVE, 1, 0, 0, 0),
+        instruction(WRITE_WORD, 0, 1, OFFSET_ANEW, 0),
         instruction(MOVE, 0, 0, 0, ANEW),
         instruction(EXIT, 0, 0, 0, 0),
         instruction(MOVE, 0, 0, 0, 0),
@@ -76,11 +84,34 @@ pub(super) fn waiters(ebpf: &Ebpf) -> Result<BorrowedFd<'_>, EngineError> {
     }
 }
 
+/// The end of the time for which a daemon that is alive now is trusted to answer, ns.
+fn in_a_while() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
+    (now + TRUSTED).as_nanos() as u64
+}
+
 impl Engine {
     /// From the next change of rules on, a process that is about to put a rule into the kernel waits until it is
     /// [answered](Self::answer). Where that is not to be had nobody waits.
     pub fn hold_requests(&mut self) {
         self.holds = true;
+        self.config.hold_until = in_a_while();
+    }
+
+    /// Says that requests are still answered: without that nobody waits any more after some seconds.
+    pub fn go_on_holding(&mut self) -> Result<(), EngineError> {
+        if !self.holds {
+            return Ok(());
+        }
+        self.config.hold_until = in_a_while();
+        self.write_config()
+    }
+
+    /// Nobody waits any more, although programs may stay attached for a while.
+    pub fn stop_holding(&mut self) -> Result<(), EngineError> {
+        self.holds = false;
+        self.config.hold_until = 0;
+        self.write_config()
     }
 
     /// A descriptor that is readable when there are requests.
@@ -106,6 +137,8 @@ impl Engine {
         match waiters.get(&process, 0) {
             Ok(mut waiter) if waiter.0.state == Waiting::Waiting as u32 => {
                 waiter.0.state = Waiting::Over as u32;
+                // what is under way may go on
+                waiter.0.anew = 0;
                 waiters.insert(process, waiter, EXIST).map_err(map_error("write", WAITERS))
             }
             // it has waited long enough, or has made room for others
