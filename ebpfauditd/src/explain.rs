@@ -37,10 +37,11 @@ pub fn explain(words: &[Vec<u8>], rules: &[Rule], plan: &Plan) -> Result<String,
     }
     for (number, why) in &found {
         let (rule, assignment) = (&rules[*number], &plan.assignments()[*number]);
-        let does = match (rule.action(), assignment.engine) {
-            (_, EngineKind::Refused) => "is not in force",
-            (Action::Always, _) => "records it",
-            (Action::Never, _) => "keeps it out of the log",
+        let does = match (rule.action(), assignment.engine, &assignment.never) {
+            (_, EngineKind::Refused, _) => "is not in force",
+            (.., Some(_)) => "names it, but never matches",
+            (Action::Always, ..) => "records it",
+            (Action::Never, ..) => "keeps it out of the log",
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "rule {} {does}: {why}", number + 1);
@@ -186,6 +187,7 @@ mod tests {
 
     use super::*;
     use crate::plan::{Offer, plan};
+    use crate::security_module::SecurityModule;
 
     fn ask(words: &[&str], lines: &[&str]) -> Result<String, String> {
         let parse = |line: &&str| {
@@ -201,6 +203,7 @@ mod tests {
             trampoline: Err("none".into()),
             kernel_audit: Ok(()),
             modules: true,
+            security: SecurityModule::None,
             trials: Vec::new(),
         };
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
@@ -240,6 +243,8 @@ mod tests {
         assert!(answer.contains("    if exit=-EACCES and auid>=1000\n"), "{answer}");
         assert_eq!(numbers(&ask(&["/etc/passwd", "chmod"], &RULES).unwrap()), ["2", "3"]);
         assert_eq!(ask(&["getuid"], &RULES).unwrap(), "no rule records it\n");
+        let answer = ask(&["getsid"], &["-a always,exit -F arch=b64 -S getsid -F obj_user=a"]).unwrap();
+        assert!(answer.contains("rule 1 names it, but never matches: it names getsid"), "{answer}");
     }
 
     #[test]

@@ -13,10 +13,15 @@ use crate::watch::path_of;
 /// Where the kernel was told at boot what it is to do without.
 const COMMAND_LINE: &str = "/proc/cmdline";
 
-/// Why the rule with this number cannot match, for each reason that there is.
-pub fn reasons(rules: &[Rule], number: usize, absent: &dyn Fn(&Rule) -> Option<String>) -> Vec<String> {
+/// Why the rule with this number cannot match, for each reason that there is. `never` is what the plan knows.
+pub fn reasons(
+    rules: &[Rule],
+    number: usize,
+    never: Option<&str>,
+    absent: &dyn Fn(&Rule) -> Option<String>,
+) -> Vec<String> {
     let Some(rule) = rules.get(number) else { return Vec::new() };
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<String> = never.map(str::to_owned).into_iter().collect();
     if rule.list() == List::Exit {
         reasons.extend(no_such_task(rule));
         reasons.extend(hidden_by(rules, number));
@@ -106,7 +111,7 @@ mod tests {
             "-a always,exit -F arch=ppc -S setsid",
             "-w / -p w",
         ]);
-        let of = |number: usize| reasons(&rules, number, &|_| None).join("; ");
+        let of = |number: usize| reasons(&rules, number, None, &|_| None).join("; ");
         assert_eq!(of(0), "/no-such-file does not exist; it matches once it does");
         assert_eq!(of(1), "the directory /no-such-directory does not exist or is not mounted");
         assert_eq!(of(2), "the program /no-such-program does not exist; it matches once it does");
@@ -116,6 +121,7 @@ mod tests {
         assert_eq!(of(6), "no task on this machine makes system calls of its architecture");
         assert_eq!(of(7), "");
         let absent = |_: &Rule| Some("this kernel has none of its system calls".to_owned());
-        assert_eq!(reasons(&rules, 3, &absent), ["this kernel has none of its system calls"]);
+        let told = reasons(&rules, 3, Some("obj_user: unknown here"), &absent);
+        assert_eq!(told, ["obj_user: unknown here", "this kernel has none of its system calls"]);
     }
 }

@@ -38,6 +38,7 @@ pub mod release;
 pub mod requester;
 pub mod rules_file;
 pub mod ruleset;
+pub mod security_module;
 pub mod serial;
 pub mod service;
 pub mod settings;

@@ -253,7 +253,8 @@ pub fn lower(
     let (mut task, mut exclude, mut ring) = (Vec::new(), Vec::new(), Vec::new());
     let mut watches_outside = 0;
     for (index, (rule, assignment)) in rules.iter().zip(plan.assignments()).enumerate() {
-        let ours = matches!(assignment.engine, EngineKind::Tracepoint | EngineKind::Trampoline);
+        // what never matches has its number and its key, and no steps
+        let ours = assignment.engine.is_ours() && assignment.never.is_none();
         let object = if ours && rule.list() == List::Exit { Watched::of(rule, resolved) } else { None };
         let nodes = if ours { nodes(rule) } else { Vec::new() };
         let mut mine = Vec::new();

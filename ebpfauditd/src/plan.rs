@@ -11,6 +11,7 @@ use audit_rules::{Action, Comparison, Field, List, Op, Perms, Rule, table};
 use kern::hooks::Hook;
 
 use crate::family::{ARCHES, Services, node, with_names};
+use crate::security_module::SecurityModule;
 use crate::syscall_function::{Function, Functions, Stub};
 
 mod exit_list;
@@ -27,6 +28,8 @@ pub struct Offer {
     pub kernel_audit: Result<(), String>,
     /// Whether the kernel can load modules.
     pub modules: bool,
+    /// Who judges contexts (`subj_*`, `obj_*`).
+    pub security: SecurityModule,
     /// Everything that was tried, for people: what, and how it went.
     pub trials: Vec<(String, Result<String, String>)>,
 }
@@ -97,11 +100,13 @@ pub struct Assignment {
     pub functions: Vec<Arc<str>>,
     /// Why this engine.
     pub reason: String,
+    /// Why the rule can never match on this kernel, if that is so.
+    pub never: Option<String>,
 }
 
 impl Assignment {
     fn new(engine: EngineKind, reason: String) -> Self {
-        Self { engine, hooks: Vec::new(), functions: Vec::new(), reason }
+        Self { engine, hooks: Vec::new(), functions: Vec::new(), reason, never: None }
     }
 }
 
@@ -231,13 +236,16 @@ pub fn plan(rules: &[Rule], offer: &Offer) -> Plan {
     let assignments = rules
         .iter()
         .zip(exit.assignments)
-        .map(|(rule, exit)| match rule.list() {
-            List::Exit | List::IoUring => {
-                exit.unwrap_or_else(|| kernel(offer, "it is planned by itself".into()))
-            }
-            List::Task => task(rule, offer),
-            List::Exclude | List::Filesystem => both(offer),
-            List::User => kernel(offer, "the kernel filters what programs send".into()),
+        .map(|(rule, exit)| {
+            let assignment = match rule.list() {
+                List::Exit | List::IoUring => {
+                    exit.unwrap_or_else(|| kernel(offer, "it is planned by itself".into()))
+                }
+                List::Task => task(rule, offer),
+                List::Exclude | List::Filesystem => both(offer),
+                List::User => kernel(offer, "the kernel filters what programs send".into()),
+            };
+            Assignment { never: offer.security.never_matches(rule), ..assignment }
         })
         .collect();
     Plan { assignments, stubs: exit.stubs }
@@ -251,6 +259,11 @@ fn kernel(offer: &Offer, reason: String) -> Assignment {
     }
 }
 
+/// What the plan says of a rule that needs nothing, as it never matches.
+fn never(reason: &str) -> String {
+    format!("never matches: {reason}")
+}
+
 /// A rule that drops records, wherever they come from.
 fn both(offer: &Offer) -> Assignment {
     let mut assignment = kernel(offer, "drops records of the kernel's audit, and of ours alike".into());
@@ -262,14 +275,15 @@ fn both(offer: &Offer) -> Assignment {
 }
 
 fn task(rule: &Rule, offer: &Offer) -> Assignment {
+    if let (Some(reason), Ok(_)) = (offer.security.never_matches(rule), &offer.tracepoint) {
+        return Assignment::new(EngineKind::Tracepoint, never(&reason));
+    }
     let fork = offer.tracepoint.as_ref().is_ok_and(|hooks| hooks.contains(&Hook::Fork));
     match rule.action() {
-        Action::Never if fork => Assignment {
-            engine: EngineKind::Tracepoint,
-            hooks: vec![Hook::Fork],
-            functions: Vec::new(),
-            reason: "judged when a task is born; the kernel's audit gets it too".into(),
-        },
+        Action::Never if fork => {
+            let reason = "judged when a task is born; the kernel's audit gets it too".into();
+            Assignment { hooks: vec![Hook::Fork], ..Assignment::new(EngineKind::Tracepoint, reason) }
+        }
         _ => kernel(offer, "it records every syscall of a task, PATH records included".into()),
     }
 }

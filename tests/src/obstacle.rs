@@ -65,3 +65,21 @@ pub fn stale_outcome() -> Option<String> {
     older_than((5, 16))
         .map(|release| format!("{release} judges a removal by the outcome of the syscall before"))
 }
+
+/// The text that a security module gives for this task; none where no module gives contexts.
+fn context() -> Option<String> {
+    let text = std::fs::read("/proc/self/attr/current").ok()?;
+    Some(String::from_utf8_lossy(&text).trim_end_matches(['\0', '\n']).to_owned())
+}
+
+/// A module that knows fields of contexts which `AppArmor` does not; or refuses them.
+pub fn contexts_by_others() -> Option<String> {
+    let is_apparmor = std::fs::read("/sys/module/apparmor/parameters/enabled")
+        .is_ok_and(|text| text.first() == Some(&b'Y'));
+    context().filter(|_| !is_apparmor).map(|context| format!("this task is {context}, not by AppArmor"))
+}
+
+/// Any module that gives contexts.
+pub fn some_contexts() -> Option<String> {
+    context().map(|context| format!("a security module is active, this task is {context}"))
+}

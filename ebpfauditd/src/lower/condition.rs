@@ -186,7 +186,7 @@ pub(super) fn tests(builder: &mut Builder<'_>, condition: &Condition, needs: &mu
         // the syscalls of the classes are in the index; what is left are the flags of an open
         Field::Perm => vec![Test::new(fact!(access), abi::Op::Mask, value)],
         Field::Compare => vec![compare(condition, needs).unwrap_or(Test::constant(false))],
-        // The planner sends rules with other fields elsewhere; subj_* never match without such an LSM.
+        // The planner sends rules with other fields elsewhere.
         _ => match (number_fact(field), name_fact(field)) {
             (Some((fact, need)), _) => {
                 *needs |= need;

@@ -76,11 +76,16 @@ pub(super) struct ExitList {
 
 /// Plans the exit list.
 pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitList {
-    let whole_tasks = rules.iter().any(|rule| rule.list() == List::Task && rule.action() == Action::Always);
+    let never: Vec<Option<String>> = rules.iter().map(|rule| offer.security.never_matches(rule)).collect();
+    let whole_tasks = rules
+        .iter()
+        .zip(&never)
+        .any(|(rule, never)| rule.list() == List::Task && rule.action() == Action::Always && never.is_none());
     let mut groups = Groups::new();
     let mut nodes: Vec<Vec<usize>> = Vec::with_capacity(rules.len());
-    for rule in rules {
-        let mine = super::nodes(rule);
+    for (rule, never) in rules.iter().zip(&never) {
+        // what never matches is in nobody's way, and needs nothing
+        let mine = if never.is_some() { Vec::new() } else { super::nodes(rule) };
         for pair in mine.windows(2) {
             groups.join(pair[0], pair[1]);
         }
@@ -88,13 +93,17 @@ pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitLi
     }
     let roots: Vec<Option<usize>> =
         nodes.iter().map(|nodes| nodes.first().map(|&first| groups.root(first))).collect();
+    let rings = offer.trampoline.as_ref().is_ok_and(|trampoline| trampoline.audits_rings);
+    // a kernel that does not know the list refuses its rules
+    let needs_nothing =
+        |rule: &Rule| (rule.list() == List::Exit || rings) && offer.security.never_matches(rule).is_some();
     let common = |rule: &Rule, hooks: Result<&BTreeSet<Hook>, &String>, obstacle: Judged<'_>| match hooks {
         Err(reason) => Some(reason.clone()),
+        Ok(_) if needs_nothing(rule) => None,
         Ok(_) if whole_tasks => Some("a task,always rule makes the kernel record whole tasks".into()),
         Ok(hooks) => obstacle(rule, services, hooks),
     };
     let trampoline = offer.trampoline.as_ref().map(|trampoline| &trampoline.hooks);
-    let rings = offer.trampoline.as_ref().is_ok_and(|trampoline| trampoline.audits_rings);
     let of_trampolines = |rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>| {
         obstacle::of_ring(rule, rings).or_else(|| obstacle::of_trampolines(rule, services, hooks))
     };
@@ -106,9 +115,13 @@ pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitLi
     let mut list = ExitList { assignments: vec![None; rules.len()], stubs: BTreeMap::new() };
     for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| is_planned(rule)) {
         let root = roots[index];
+        let why = |by_trampolines: bool| match &never[index] {
+            Some(reason) => super::never(reason),
+            None => note(rule, services, by_trampolines),
+        };
         let assignment = match (trampolines.of(index, root), tracepoints.of(index, root)) {
-            (None, _) => Assignment::new(EngineKind::Trampoline, note(rule, services, true)),
-            (Some(_), None) => Assignment::new(EngineKind::Tracepoint, note(rule, services, false)),
+            (None, _) => Assignment::new(EngineKind::Trampoline, why(true)),
+            (Some(_), None) => Assignment::new(EngineKind::Tracepoint, why(false)),
             (Some(reason), Some(_)) if offer.trampoline.is_ok() => kernel(offer, reason),
             (_, Some(reason)) => kernel(offer, reason),
         };
@@ -167,8 +180,8 @@ impl ExitList {
             self.stubs.retain(|stub, _| stub.moment == Moment::Entry);
         }
         for ((assignment, rule), nodes) in self.assignments.iter_mut().zip(rules).zip(nodes) {
-            let Some(assignment) = assignment.as_mut().filter(|assignment| assignment.engine.is_ours())
-            else {
+            let ours = |assignment: &&mut Assignment| assignment.engine.is_ours() && !nodes.is_empty();
+            let Some(assignment) = assignment.as_mut().filter(ours) else {
                 continue;
             };
             let by_trampoline = trampoline.filter(|_| assignment.engine == EngineKind::Trampoline);

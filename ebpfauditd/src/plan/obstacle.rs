@@ -45,8 +45,9 @@ fn wants_success(rule: &Rule) -> bool {
 fn beyond_programs(rule: &Rule) -> Option<String> {
     rule.conditions().iter().map(audit_rules::Condition::field).find_map(|field| {
         let beyond = field.is_object_label() || field.is_subject_label();
-        beyond
-            .then(|| format!("{} is a context of a security module, which no program can read", field.name()))
+        beyond.then(|| {
+            format!("{} is judged by the security module, which only the kernel can ask", field.name())
+        })
     })
 }
 

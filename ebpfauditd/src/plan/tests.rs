@@ -3,6 +3,7 @@
 use audit_rules::{Command, NoHost, parse_words};
 
 use super::*;
+use crate::security_module::SecurityModule;
 use crate::syscall_function::{Declaration, Functions, Kernel, Prototype, symbols};
 use std::collections::HashMap;
 
@@ -27,6 +28,7 @@ fn offer() -> Offer {
         trampoline: Err("refused".into()),
         kernel_audit: Ok(()),
         modules: false,
+        security: SecurityModule::None,
         trials: Vec::new(),
     }
 }
@@ -183,4 +185,42 @@ fn rules_on_operations_go_with_the_syscall_that_they_are_carried_out_in() {
     assert_eq!(engines(&lines, &old), [KernelAudit, KernelAudit]);
     assert_eq!(engines(&lines[1..], &old), [ByTrampoline]);
     assert_eq!(engines(&lines, &offer()), [KernelAudit, KernelAudit]);
+}
+
+#[test]
+fn what_never_matches_needs_nothing_and_is_in_nobodys_way() {
+    let lines = [
+        "-a never,exit -F arch=b64 -S kill -S openat -F subj_type=chronyd_t",
+        "-a always,exit -F arch=b64 -S kill -k k",
+        "-a always,exit -F arch=b64 -S openat -F success=1 -k o",
+        "-a always,exit -F path=/etc/passwd -F perm=w -F obj_user!=a",
+        "-a always,exit -S all -F subj_clr>=s0",
+        "-a always,task -F subj_user=a",
+        "-a always,io_uring -S openat -F subj_sen=a",
+    ];
+    let mut offer = offer_with_trampolines();
+    assert_eq!(
+        engines(&lines, &offer),
+        [ByTrampoline, ByTrampoline, ByTrampoline, ByTrampoline, ByTrampoline, Tracepoint, ByTrampoline]
+    );
+    let rules = rules(&lines);
+    let found = plan(&rules, &offer);
+    assert!(!found.judges_everywhere());
+    for (assignment, line) in found.assignments().iter().zip(lines) {
+        let is_never = line.contains("subj_") || line.contains("obj_");
+        assert_eq!(assignment.never.is_some(), is_never, "{line}");
+        assert_eq!(assignment.hooks.is_empty() && assignment.functions.is_empty(), is_never, "{line}");
+        assert_eq!(assignment.reason.starts_with("never matches: "), is_never, "{line}");
+    }
+    // without trampolines; a kernel that does not know the list refuses the last
+    offer.trampoline = Err("refused".into());
+    offer.security = SecurityModule::AppArmor;
+    let expected = [Tracepoint, Tracepoint, Tracepoint, Tracepoint, Tracepoint, Tracepoint, KernelAudit];
+    assert_eq!(engines(&lines, &offer), expected);
+    // what somebody may match goes to the kernel, and what shares a syscall with it
+    offer.security = SecurityModule::Selinux;
+    assert_eq!(engines(&lines[..3], &offer), [KernelAudit; 3]);
+    offer.tracepoint = Err("no BTF".into());
+    offer.security = SecurityModule::None;
+    assert_eq!(engines(&lines, &offer), [KernelAudit; 7]);
 }

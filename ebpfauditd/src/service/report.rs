@@ -76,7 +76,8 @@ impl Service {
                     evaluations: tally.evaluations,
                     last: (tally.last != 0).then(|| Duration::from_nanos(now.saturating_sub(tally.last))),
                 });
-                RuleStatus { counts, inert: inert::reasons(rules, number, &absent) }
+                let inert = inert::reasons(rules, number, assignment.never.as_deref(), &absent);
+                RuleStatus { counts, inert }
             })
             .collect();
         listing::rules_status(rules, plan, &status, self.is_enabled())

@@ -1,6 +1,7 @@
 //! What the cases do, by family.
 
 pub mod chdir;
+pub mod context_rule;
 pub mod create;
 pub mod directory;
 pub mod every;

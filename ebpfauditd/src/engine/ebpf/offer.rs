@@ -16,6 +16,7 @@ use super::symbol::Variables;
 use super::{Engine, Options, RingSource, context, image, program};
 use crate::family::ARCHES;
 use crate::plan::{Offer, Trampoline};
+use crate::security_module::SecurityModule;
 use crate::syscall_function::{self, Functions, Kernel};
 
 /// The smallest ring: one page.
@@ -142,8 +143,10 @@ impl Engine {
             trampoline: Err("the eBPF object does not load".to_owned()),
             kernel_audit: Ok(()),
             modules: Path::new("/proc/modules").exists(),
+            security: SecurityModule::find(),
             trials: Vec::new(),
         };
+        offer.trials.push(("security contexts".into(), offer.security.name()));
         let engine = Self::load(*options, &mut offer);
         let reason = match engine {
             Ok(engine) => return (offer, Some(engine)),
