@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use tests::kernel::Audit;
+use tests::obstacle::contexts_by_others;
 use tests::program::Outcome;
 use tests::side::{Daemon, Side};
 
@@ -43,9 +44,22 @@ fn load(side: Side, audit: &Audit, files: &[PathBuf]) -> Result<Vec<(Outcome, Ou
         daemon.auditctl(&["-D"])?.success().context("auditctl -D")?;
         let loaded = daemon.auditctl(&["-R", file.to_str().context("a path that is UTF-8")?])?;
         said.push((loaded, daemon.auditctl(&["-l"])?));
+        if side == Side::Ours && contexts_by_others().is_none() {
+            let plan = daemon.plan()?;
+            let left = left_for_contexts(&plan);
+            ensure!(left.is_empty(), "{}: served by the kernel's audit: {left:?}", file.display());
+        }
     }
     daemon.stop()?;
     Ok(said)
+}
+
+/// The rules on contexts that are left to the kernel's audit.
+fn left_for_contexts(plan: &str) -> Vec<&str> {
+    let lines: Vec<&str> = plan.lines().collect();
+    let is_context = |rule: &str| rule.contains("-F subj_") || rule.contains("-F obj_type");
+    let pairs = lines.windows(2).filter(|pair| pair[1].contains("engine: kernel audit"));
+    pairs.map(|pair| pair[0]).filter(|rule| is_context(rule)).collect()
 }
 
 /// The output without what the moment decides: the daemon's process id, how much waits in the kernel's queue.
