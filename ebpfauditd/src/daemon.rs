@@ -430,7 +430,8 @@ pub fn show_plan(options: &Options) -> Result<String, (String, u8)> {
     for line in rules.ignored().chain(&ignored) {
         log::warn!("{line}");
     }
-    let offer = look(options);
+    let mut offer = look(options);
+    offer.learn(set.rules());
     let listed: Vec<&Rule> = set.rules().iter().collect();
     Ok(listing::plan(&listed, &plan(set.rules(), &offer)))
 }

@@ -219,6 +219,7 @@ impl Enforcement {
     }
 
     fn put(&mut self, next: RuleSet) -> Result<(), ChangeError> {
+        self.offer.learn(next.rules());
         let mut plan = plan(next.rules(), &self.offer);
         for (rule, assignment) in next.rules().iter().zip(plan.assignments()) {
             if assignment.engine == EngineKind::Refused {

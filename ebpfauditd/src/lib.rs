@@ -36,6 +36,7 @@ pub mod proctitle;
 pub mod recorder;
 pub mod release;
 pub mod requester;
+pub mod role;
 pub mod rules_file;
 pub mod ruleset;
 pub mod security_module;

@@ -35,6 +35,8 @@ pub struct Tables {
     pub sets: Vec<abi::Set>,
     /// What `path=` and `inode=` rules watch, and the run of steps of each.
     pub watches: BTreeMap<Watched, u32>,
+    /// The labels of `subj_role=`, by their number in the steps.
+    pub roles: Vec<Vec<u8>>,
     /// The directories of `dir=`, by their number in the steps.
     pub trees: Vec<Vec<u8>>,
     /// The key of each rule, by the rule's number in the steps.
@@ -80,6 +82,9 @@ pub enum LowerError {
     /// More files than a generation holds.
     #[error("the rules name {0} programs (exe=), the in-kernel filter holds {max}", max = abi::EXES)]
     Exes(usize),
+    /// More labels than a generation holds.
+    #[error("the rules name {0} labels (subj_role=), the in-kernel filter holds {max}", max = abi::ROLES)]
+    Roles(usize),
     /// More sets of syscalls than a generation holds.
     #[error("the watches name {0} different sets of syscalls, the in-kernel filter holds {max}", max = abi::SETS)]
     Sets(usize),
@@ -91,7 +96,7 @@ pub enum LowerError {
     Trees(usize),
 }
 
-/// The number of a path in a list that holds each once.
+/// The number of a path or label in a list that holds each once.
 fn number_of(numbers: &mut HashMap<Vec<u8>, u32>, list: &mut Vec<Vec<u8>>, path: &[u8]) -> u32 {
     if let Some(&number) = numbers.get(path) {
         return number;
@@ -157,6 +162,7 @@ struct Builder<'w> {
     watches: &'w Watches,
     tables: Tables,
     exe_numbers: HashMap<Vec<u8>, u32>,
+    role_numbers: HashMap<Vec<u8>, u32>,
     tree_numbers: HashMap<Vec<u8>, u32>,
     set_numbers: HashMap<abi::Set, u32>,
     placed: HashMap<Vec<usize>, u32>,
@@ -168,6 +174,7 @@ impl<'w> Builder<'w> {
             watches,
             tables: Tables::default(),
             exe_numbers: HashMap::new(),
+            role_numbers: HashMap::new(),
             tree_numbers: HashMap::new(),
             set_numbers: HashMap::new(),
             placed: HashMap::new(),
@@ -176,6 +183,10 @@ impl<'w> Builder<'w> {
 
     fn exe(&mut self, path: &[u8]) -> u32 {
         number_of(&mut self.exe_numbers, &mut self.tables.exes, self.watches.canonical(path))
+    }
+
+    fn role(&mut self, name: &[u8]) -> u32 {
+        number_of(&mut self.role_numbers, &mut self.tables.roles, name)
     }
 
     fn tree(&mut self, path: &[u8]) -> u32 {
@@ -268,7 +279,9 @@ pub fn lower(
         if ours && rule.list() == List::IoUring {
             mine.push(Test::new(0, abi::Op::Named, builder.set(&set_of_operations(rule))));
         }
-        if ours || rule.list() == List::Exclude {
+        if assignment.never.is_some() {
+            mine = vec![Test::constant(false)];
+        } else if ours || rule.list() == List::Exclude {
             for condition in rule.conditions() {
                 if rule.list() == List::Task && !known_at_birth(condition) {
                     mine.push(Test::constant(false));
@@ -355,6 +368,9 @@ pub fn lower(
     if !builder.tables.trees.is_empty() {
         builder.tables.flags |= abi::CONFIG_TREES;
     }
+    if !builder.tables.roles.is_empty() {
+        builder.tables.flags |= abi::CONFIG_ROLES;
+    }
     if !task.is_empty() {
         builder.tables.flags |= abi::CONFIG_TASK_RULES;
         builder.tables.task_first = builder.place(task, rules, &needs, &tests).0;
@@ -369,6 +385,9 @@ pub fn lower(
     }
     if tables.exes.len() > abi::EXES {
         return Err(LowerError::Exes(tables.exes.len()));
+    }
+    if tables.roles.len() > abi::ROLES {
+        return Err(LowerError::Roles(tables.roles.len()));
     }
     if tables.sets.len() > abi::SETS {
         return Err(LowerError::Sets(tables.sets.len()));

@@ -51,6 +51,13 @@ impl Offer {
         self.trampoline.as_mut().is_ok_and(|trampoline| trampoline.functions.refuse(function))
     }
 
+    /// Finds out what rules name that is not known of the kernel yet; to be called before they are planned.
+    pub fn learn(&mut self, rules: &[Rule]) {
+        if let SecurityModule::AppArmor(roles) = &mut self.security {
+            roles.learn(rules);
+        }
+    }
+
     /// A hook cannot be had, as has turned out. Gives whether that is news.
     pub fn refuse_hook(&mut self, hook: Hook) -> bool {
         let by_tracepoint = self.tracepoint.as_mut().is_ok_and(|hooks| hooks.remove(&hook));

@@ -7,6 +7,8 @@ use std::io::{Error, ErrorKind};
 use audit_rules::{Field, Rule};
 use nix::errno::Errno;
 
+use crate::role::Roles;
+
 /// The active modules, in the words of `lsm=`; there where securityfs is mounted.
 const ACTIVE: &str = "/sys/kernel/security/lsm";
 /// The kernel's filesystems: those modules that bring one register it only when they are active.
@@ -30,13 +32,18 @@ const WITHOUT_HOOKS: [&str; 11] = [
     "tomoyo",
 ];
 
+/// `subj_*`, `obj_user` to `obj_lev_high`.
+const fn is_label(field: Field) -> bool {
+    field.is_subject_label() || field.is_object_label()
+}
+
 /// Which module judges `subj_*` and `obj_*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecurityModule {
     /// None: the kernel takes rules with such fields, and they match nothing.
     None,
-    /// `AppArmor`, which knows one of them.
-    AppArmor,
+    /// `AppArmor`, which knows one of them, `subj_role`.
+    AppArmor(Roles),
     /// `SELinux`, by its policy.
     Selinux,
     /// One of which nothing is known, or several; what is known of them, for people.
@@ -63,7 +70,7 @@ impl SecurityModule {
             active.trim().split(',').filter(|name| !name.is_empty() && !WITHOUT_HOOKS.contains(name));
         match (others.next(), others.next()) {
             (None, _) => Self::None,
-            (Some("apparmor"), None) => Self::AppArmor,
+            (Some("apparmor"), None) => Self::AppArmor(Roles::default()),
             (Some("selinux"), None) => Self::Selinux,
             _ => Self::Other(active.trim().to_owned()),
         }
@@ -74,7 +81,7 @@ impl SecurityModule {
         let has = |name: &str| filesystems.split_whitespace().any(|word| word == name);
         match (has("selinuxfs"), has("smackfs"), apparmor) {
             (true, false, false) => Self::Selinux,
-            (false, false, true) => Self::AppArmor,
+            (false, false, true) => Self::AppArmor(Roles::default()),
             (false, false, false) => match own {
                 // nobody answers; or there is nothing that could
                 Err(error)
@@ -94,7 +101,7 @@ impl SecurityModule {
     pub fn name(&self) -> Result<String, String> {
         match self {
             Self::None => Err("no active security module gives any".to_owned()),
-            Self::AppArmor => Ok("AppArmor".to_owned()),
+            Self::AppArmor(_) => Ok("AppArmor".to_owned()),
             Self::Selinux => Ok("SELinux".to_owned()),
             Self::Other(name) => Ok(format!("unknown: {name}")),
         }
@@ -104,19 +111,29 @@ impl SecurityModule {
     /// without what it would be judged by (`audit_data_to_entry`), and it is false, whatever its operator.
     pub fn never_matches(&self, rule: &Rule) -> Option<String> {
         let mut fields = rule.conditions().iter().map(audit_rules::Condition::field);
-        let is_label = |field: &Field| field.is_subject_label() || field.is_object_label();
         match self {
             Self::None => {
-                let field = fields.find(is_label)?;
+                let field = fields.find(|field| is_label(*field))?;
                 Some(format!("{}: no active security module gives contexts", field.name()))
             }
             // aa_audit_rule_init
-            Self::AppArmor => {
-                let field = fields.find(|field| is_label(field) && *field != Field::SubjRole)?;
+            Self::AppArmor(_) => {
+                let field = fields.find(|field| is_label(*field) && *field != Field::SubjRole)?;
                 Some(format!("{}: AppArmor, the active security module, does not know it", field.name()))
             }
             Self::Selinux | Self::Other(_) => None,
         }
+    }
+
+    /// Why programs cannot judge a rule that may match.
+    pub fn obstacle(&self, rule: &Rule) -> Option<String> {
+        if let Self::AppArmor(roles) = self {
+            return roles.obstacle(rule);
+        }
+        let mut fields = rule.conditions().iter().map(audit_rules::Condition::field);
+        let field = fields.find(|field| is_label(*field))?;
+        let who = if *self == Self::Selinux { "SELinux, by its policy" } else { "the security module" };
+        Some(format!("{} is judged by {who}, which only the kernel can ask", field.name()))
     }
 }
 
@@ -130,7 +147,10 @@ mod tests {
         let of = SecurityModule::of_list;
         assert_eq!(of("capability,landlock,lockdown,yama,tomoyo,bpf\n"), SecurityModule::None);
         assert_eq!(of(""), SecurityModule::None);
-        assert_eq!(of("lockdown,capability,landlock,yama,apparmor,bpf"), SecurityModule::AppArmor);
+        assert_eq!(
+            of("lockdown,capability,landlock,yama,apparmor,bpf"),
+            SecurityModule::AppArmor(Roles::default())
+        );
         assert_eq!(of("capability,selinux\n"), SecurityModule::Selinux);
         for unknown in ["capability,smack", "capability,apparmor,selinux", "capability,new"] {
             assert!(matches!(of(unknown), SecurityModule::Other(_)), "{unknown}");
@@ -144,7 +164,10 @@ mod tests {
         let absent = || Err(Error::from_raw_os_error(Errno::ENOENT as i32));
         assert_eq!(of("nodev\tproc\n\text4\n", false, refused()), SecurityModule::None);
         assert_eq!(of("nodev\tproc\n", false, absent()), SecurityModule::None);
-        assert_eq!(of("nodev\tproc\n", true, Ok(b"unconfined\n".to_vec())), SecurityModule::AppArmor);
+        assert_eq!(
+            of("nodev\tproc\n", true, Ok(b"unconfined\n".to_vec())),
+            SecurityModule::AppArmor(Roles::default())
+        );
         let selinux = "nodev\tselinuxfs\n\text4\n";
         assert_eq!(of(selinux, false, Ok(b"kernel\0".to_vec())), SecurityModule::Selinux);
         assert!(matches!(of(selinux, true, refused()), SecurityModule::Other(_)));
@@ -166,7 +189,7 @@ mod tests {
             rules.iter().map(|rule| module.never_matches(rule).is_some()).collect::<Vec<_>>()
         };
         assert_eq!(never(&SecurityModule::None), [true, true, true, false]);
-        assert_eq!(never(&SecurityModule::AppArmor), [false, true, true, false]);
+        assert_eq!(never(&SecurityModule::AppArmor(Roles::default())), [false, true, true, false]);
         assert_eq!(never(&SecurityModule::Selinux), [false; 4]);
         assert_eq!(never(&SecurityModule::Other("smack".into())), [false; 4]);
     }

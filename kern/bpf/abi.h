@@ -32,6 +32,7 @@ typedef long long s64;
 #define EA_CONFIG_RING       32 /* rules are interested in operations of io_uring */
 /* not all stubs are there yet: that program judges what no stub has */
 #define EA_CONFIG_TAKEOVER 64
+#define EA_CONFIG_ROLES    128 /* there are subj_role= rules */
 
 /* One element; what changes at run time. */
 struct ea_config {

@@ -166,6 +166,10 @@ __noinline int filter__test(u32 which, u32 generation, u32 key)
 		return value != operand && !group__has(operand);
 	case EA_OP_NAMED:
 		return filter__named(frame, set_base + operand);
+	case EA_OP_ROLE_EQ:
+		return frame->has_label && (frame->roles >> (operand & (EA_ROLES - 1)) & 1);
+	case EA_OP_ROLE_NE:
+		return frame->has_label && !(frame->roles >> (operand & (EA_ROLES - 1)) & 1);
 	case EA_OP_TRUE:
 		return 1;
 	default:

@@ -40,6 +40,10 @@ struct ea_frame {
 	u32 slot;  /* the watch's name, EA_ANY_SLOT: any */
 	u32 has_exit;
 	u32 journal; /* names come from the journal */
+	/* the task's label, for subj_role= (label.h) */
+	u64 roles; /* a bit for each label of a rule that it has within */
+	u32 has_label;
+	struct ea_role role; /* a key is made up here */
 	/* between the steps of a syscall's end */
 	struct ea_demand demand;
 	u32 has_state; /* the task has something in ea_tasks for it */

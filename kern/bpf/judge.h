@@ -84,6 +84,10 @@ static __always_inline int judge__begin(u32 which, u32 generation)
 	head->rule = frame->rule;
 	head->excluded = 0;
 	if (ea_config.flags[generation & 1] & EA_CONFIG_EXCLUDES) {
+		/* that of a worker's operation is there already, and not its own */
+		if ((ea_config.flags[generation & 1] & EA_CONFIG_ROLES) &&
+		    head->family != EA_FAMILY_URING)
+			label__roles(which, generation, 0);
 		filter__exclude(which, generation);
 		if (head->excluded & (1u << EA_RECORD_SYSCALL))
 			return 0;
@@ -125,6 +129,8 @@ __noinline int judge__event(u32 which, u32 generation, u32 first, u32 needs)
 	head->tid = GET(task, pid);
 	head->personality = GET(task, personality);
 	judge__gather(head, task, needs);
+	if (needs & EA_NEED_ROLES)
+		label__roles(which, generation, 0);
 	matched = first && filter__search(which, generation, first);
 	if (needs & EA_NEED_WATCH)
 		matched = filter__watches(which, generation, matched);

@@ -77,6 +77,67 @@ __noinline int label__emit_profile(u32 which, u64 profile_at, u32 type)
 	return 0;
 }
 
+/* A profile of a task's label: whether it is one that rules name. */
+__noinline int label__role(u32 which, u32 generation, u64 profile_at)
+{
+	struct aa_profile *profile = (struct aa_profile *)profile_at;
+	struct ea_frame *frame = frame__of(which);
+	u64 namespace = 0, parent = 0;
+	const char *name = NULL;
+	u32 *number;
+
+	if (!frame || !ea_apparmor_sizes)
+		return 0;
+	READ(namespace, profile, ns);
+	READ(parent, (struct aa_ns *)namespace, parent);
+	/* a profile of another namespace is another one, whatever its name */
+	if (!namespace || parent)
+		return 0;
+	__builtin_memset(frame->role.name, 0, sizeof(frame->role.name));
+	frame->role.generation = generation & 1;
+	READ(name, profile, base.hname);
+	if (bpf_probe_read_kernel_str(frame->role.name, sizeof(frame->role.name), name) <= 0)
+		return 0;
+	number = bpf_map_lookup_elem(&ea_roles, &frame->role);
+	if (number)
+		frame->roles |= 1ull << (*number & (EA_ROLES - 1));
+	return 0;
+}
+
+/*
+ * Which labels of subj_role= rules the label of these credentials (0: the running task's) has
+ * within: aa_label_is_subset, which compares profiles by namespace and name. Without a label no
+ * such rule matches, whatever its operator.
+ */
+__noinline int label__roles(u32 which, u32 generation, u64 cred)
+{
+	struct ea_frame *frame = frame__of(which);
+	u64 label, profile;
+	u32 size = 0;
+
+	if (!frame)
+		return 0;
+	frame->roles = 0;
+	frame->has_label = 0;
+	if (!ea_apparmor_sizes)
+		return 0;
+	if (!cred)
+		READ(cred, task__current(), cred);
+	label = label__of((const struct cred *)cred);
+	if (!label)
+		return 0;
+	frame->has_label = 1;
+	READ(size, (struct aa_label *)label, size);
+	for (u32 i = 0; i < EA_ROLE_PROFILES && i < size; i++) {
+		profile = 0;
+		bpf_probe_read_kernel(&profile, sizeof(profile),
+				      (void *)(label + field_offset(struct aa_label, vec) + i * 8));
+		if (profile)
+			label__role(which, generation, profile);
+	}
+	return 0;
+}
+
 _Static_assert(EA_ITEM_OBJECT_SID - EA_ITEM_OBJECT == EA_ITEM_SUBJECT_SID - EA_ITEM_SUBJECT,
 	       "each item of a label has one of a number");
 

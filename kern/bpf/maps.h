@@ -24,6 +24,13 @@ struct {
 } ea_steps SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, EA_GENERATIONS *EA_ROLES);
+	__type(key, struct ea_role);
+	__type(value, u32);
+} ea_roles SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, EA_GENERATIONS *EA_EXES);
 	__type(key, u32);

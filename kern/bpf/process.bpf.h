@@ -31,6 +31,8 @@ PROGRAM("tp_btf/sched_process_fork", ea_fork)
 	frame->head.personality = GET(parent, personality);
 	task__credentials(parent, &frame->head);
 	task__login(parent, &frame->head);
+	if (ea_config.flags[generation] & EA_CONFIG_ROLES)
+		label__roles(EA_FRAME_FORK, generation, 0);
 	if (filter__search(EA_FRAME_FORK, generation, ea_config.task_first[generation]) &&
 	    frame->never) {
 		state = state__task_or_new(child);

@@ -97,6 +97,17 @@ static __always_inline void ring__credentials(struct ea_event *head, struct task
 	READ(head->fsgid, cred, fsgid.val);
 }
 
+/* The same of the labels of subj_role= rules. */
+static __always_inline void ring__roles(u32 which, u64 request)
+{
+	struct task_struct *task = task__current();
+	u64 cred = 0;
+
+	if (GET(task, flags) & PF_IO_WORKER)
+		READ(cred, (struct io_kiocb *)request, creds);
+	label__roles(which, ea_config.generation, cred);
+}
+
 /* The facts that a rule on operations may ask for. */
 static __always_inline void ring__facts(struct ea_frame *frame, u64 request, s64 result)
 {
@@ -273,6 +284,8 @@ static __always_inline int ring__end(u64 request, s32 result)
 	frame = which < EA_FRAMES ? frame__of(which) : NULL;
 	if (frame && ea_config.enabled && (result != -EBADF || file)) {
 		ring__facts(frame, request, result);
+		if (ea_config.flags[ea_config.generation & 1] & EA_CONFIG_ROLES)
+			ring__roles(which, request);
 		if (ring->outside)
 			ring__outside(which, opcode);
 		else

@@ -56,6 +56,8 @@ pub const CONFIG_STUBS: u32 = 16;
 pub const CONFIG_RING: u32 = 32;
 /// `EA_CONFIG_TAKEOVER`
 pub const CONFIG_TAKEOVER: u32 = 64;
+/// `EA_CONFIG_ROLES`
+pub const CONFIG_ROLES: u32 = 128;
 
 numbered! {
     /// Why an event was lost.
@@ -160,6 +162,7 @@ mod tests {
             Uringop { exit, op, success, has_exit, rule, lookups, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, pad }
             Entry { first, needs, family, fact, spared, low, span }
             Step { fact, op, flags, pad, operand, next, rule }
+            Role { generation, name }
             Exe { ino, dev, present }
             Set { words }
             Object { ino, dev, generation }

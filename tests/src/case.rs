@@ -223,6 +223,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "tree_rule", cases: action::tree_rule::CASES },
     Family { name: "field_rule", cases: action::field_rule::CASES },
     Family { name: "context_rule", cases: action::context_rule::CASES },
+    Family { name: "role_rule", cases: action::role_rule::CASES },
 ];
 
 /// Every case with its login uid.

@@ -72,11 +72,21 @@ fn context() -> Option<String> {
     Some(String::from_utf8_lossy(&text).trim_end_matches(['\0', '\n']).to_owned())
 }
 
+fn has_apparmor() -> bool {
+    let enabled = std::fs::read("/sys/module/apparmor/parameters/enabled");
+    enabled.is_ok_and(|text| text.first() == Some(&b'Y'))
+}
+
+/// `AppArmor` is not active.
+pub fn no_apparmor() -> Option<String> {
+    (!has_apparmor()).then(|| "AppArmor is not active".to_owned())
+}
+
 /// A module that knows fields of contexts which `AppArmor` does not; or refuses them.
 pub fn contexts_by_others() -> Option<String> {
-    let is_apparmor = std::fs::read("/sys/module/apparmor/parameters/enabled")
-        .is_ok_and(|text| text.first() == Some(&b'Y'));
-    context().filter(|_| !is_apparmor).map(|context| format!("this task is {context}, not by AppArmor"))
+    context()
+        .filter(|_| !has_apparmor())
+        .map(|context| format!("this task is {context}, but AppArmor is not active"))
 }
 
 /// Any module that gives contexts.

@@ -27,6 +27,7 @@ impl Enforcement {
         if next.add(rule.clone(), in_front, watchable::check).is_err() {
             return;
         }
+        self.offer.learn(next.rules());
         let plan = plan(next.rules(), &self.offer);
         let mut planned = next.rules().iter().zip(plan.assignments());
         let ours = planned.any(|(other, assignment)| {
@@ -153,6 +154,7 @@ impl Enforcement {
         }
         engine.adopt(adopted);
         engine.expect(!self.expected.is_empty());
+        self.offer.learn(self.set.rules());
         self.plan = plan(self.set.rules(), &self.offer);
         if self.late {
             self.plan.remark(self.set.rules(), LATE);

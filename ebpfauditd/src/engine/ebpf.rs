@@ -48,6 +48,7 @@ mod lookup;
 mod mark;
 mod offer;
 mod program;
+mod role;
 mod shelf;
 mod source;
 mod stub;
@@ -216,6 +217,7 @@ impl Engine {
         let slot = self.idle();
         self.tallies.retire(&self.ebpf, slot as usize)?;
         follow::empty(&mut self.ebpf, slot)?;
+        role::fill(&mut self.ebpf, slot, &tables.roles)?;
         self.fill(&tables)?;
         follow::fill(&mut self.ebpf, slot, &tables, &self.watches)?;
         self.attach(&wanted)?;

@@ -6,6 +6,7 @@ use audit_rules::{Comparison, Condition, Field, Op};
 use kern::abi::{self, Event, NameFact};
 
 use super::Builder;
+use crate::role;
 
 /// The index of a 32-bit word of [`Event`].
 macro_rules! fact {
@@ -107,7 +108,7 @@ fn success(op: Op, wants_yes: bool) -> Test {
 /// program equal there (`audit_filter_task`).
 pub(super) fn known_at_birth(condition: &Condition) -> bool {
     let field = condition.field();
-    matches!(field, Field::Pid | Field::Pers | Field::SessionId | Field::Key)
+    matches!(field, Field::Pid | Field::Pers | Field::SessionId | Field::Key | Field::SubjRole)
         || (field.is_user() && field != Field::ObjUid)
         || (field.is_group() && field != Field::ObjGid)
 }
@@ -178,6 +179,13 @@ pub(super) fn tests(builder: &mut Builder<'_>, condition: &Condition, needs: &mu
             let number = builder.exe(condition.text().unwrap_or_default());
             let exe = if op == Op::Eq { abi::Op::ExeEq } else { abi::Op::ExeNe };
             vec![Test::new(0, exe, number)]
+        }
+        // others are the kernel's alone; without AppArmor the programs know no label, and neither operator matches
+        Field::SubjRole if condition.text().is_some_and(role::is_plain) => {
+            *needs |= abi::NEED_ROLES;
+            let number = builder.role(condition.text().unwrap_or_default());
+            let role = if op == Op::Eq { abi::Op::RoleEq } else { abi::Op::RoleNe };
+            vec![Test::new(0, role, number)]
         }
         Field::Dir => {
             let number = builder.tree(condition.text().unwrap_or_default());

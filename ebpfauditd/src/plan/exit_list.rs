@@ -101,7 +101,7 @@ pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitLi
         Err(reason) => Some(reason.clone()),
         Ok(_) if needs_nothing(rule) => None,
         Ok(_) if whole_tasks => Some("a task,always rule makes the kernel record whole tasks".into()),
-        Ok(hooks) => obstacle(rule, services, hooks),
+        Ok(hooks) => offer.security.obstacle(rule).or_else(|| obstacle(rule, services, hooks)),
     };
     let trampoline = offer.trampoline.as_ref().map(|trampoline| &trampoline.hooks);
     let of_trampolines = |rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>| {

@@ -41,16 +41,6 @@ fn wants_success(rule: &Rule) -> bool {
     })
 }
 
-/// A condition that no eBPF program can judge.
-fn beyond_programs(rule: &Rule) -> Option<String> {
-    rule.conditions().iter().map(audit_rules::Condition::field).find_map(|field| {
-        let beyond = field.is_object_label() || field.is_subject_label();
-        beyond.then(|| {
-            format!("{} is judged by the security module, which only the kernel can ask", field.name())
-        })
-    })
-}
-
 /// A condition on a name or tree, where it cannot be followed what becomes of that.
 fn beyond_sight(rule: &Rule, hooks: &BTreeSet<Hook>) -> Option<String> {
     let watched = [Field::Path, Field::Dir].into_iter().find(|&field| rule.condition(field).is_some())?;
@@ -109,7 +99,7 @@ pub(super) fn of_ring(rule: &Rule, audited: bool) -> Option<String> {
 
 /// Why the rule by itself cannot be served by trampolines.
 pub(super) fn of_trampolines(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
-    if let Some(reason) = beyond_programs(rule).or_else(|| beyond_sight(rule, hooks)) {
+    if let Some(reason) = beyond_sight(rule, hooks) {
         return Some(reason);
     }
     // A rule that suppresses needs no records; what it is judged by, the rules that record need too.
@@ -127,7 +117,7 @@ pub(super) fn of_trampolines(rule: &Rule, services: &Services, hooks: &BTreeSet<
 
 /// Why the rule by itself cannot be served by tracepoints.
 pub(super) fn of_tracepoints(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
-    if let Some(reason) = beyond_programs(rule).or_else(|| beyond_tracepoints(rule)) {
+    if let Some(reason) = beyond_tracepoints(rule) {
         return Some(reason);
     }
     if rule.list() == List::IoUring {

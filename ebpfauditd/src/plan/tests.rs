@@ -3,6 +3,7 @@
 use audit_rules::{Command, NoHost, parse_words};
 
 use super::*;
+use crate::role::Roles;
 use crate::security_module::SecurityModule;
 use crate::syscall_function::{Declaration, Functions, Kernel, Prototype, symbols};
 use std::collections::HashMap;
@@ -214,7 +215,7 @@ fn what_never_matches_needs_nothing_and_is_in_nobodys_way() {
     }
     // without trampolines; a kernel that does not know the list refuses the last
     offer.trampoline = Err("refused".into());
-    offer.security = SecurityModule::AppArmor;
+    offer.security = SecurityModule::AppArmor(Roles::default());
     let expected = [Tracepoint, Tracepoint, Tracepoint, Tracepoint, Tracepoint, Tracepoint, KernelAudit];
     assert_eq!(engines(&lines, &offer), expected);
     // what somebody may match goes to the kernel, and what shares a syscall with it
@@ -223,4 +224,20 @@ fn what_never_matches_needs_nothing_and_is_in_nobodys_way() {
     offer.tracepoint = Err("no BTF".into());
     offer.security = SecurityModule::None;
     assert_eq!(engines(&lines, &offer), [KernelAudit; 7]);
+}
+
+#[test]
+fn labels_that_programs_read_need_no_kernel_audit() {
+    let lines = ["-a always,exit -F arch=b64 -S kill -F subj_role=unconfined"];
+    let mut offer = offer_with_trampolines();
+    let mut roles = Roles::default();
+    offer.security = SecurityModule::AppArmor(roles.clone());
+    assert_eq!(engines(&lines, &offer), [KernelAudit]);
+    roles.set_legible(true);
+    offer.security = SecurityModule::AppArmor(roles);
+    assert_eq!(engines(&lines, &offer), [ByTrampoline]);
+    offer.trampoline = Err("refused".into());
+    assert_eq!(engines(&lines, &offer), [Tracepoint]);
+    // of a name that no profile is known by the kernel is asked
+    assert_eq!(engines(&["-a always,exit -S kill -F subj_role=no-such-profile"], &offer), [KernelAudit]);
 }

@@ -13,7 +13,8 @@
 #define EA_NEED_ADDRESS     256 /* the socket address, from the kernel's copy */
 #define EA_NEED_HIT         128 /* no rule is interested in names but by path=, inode=, dir= */
 /* not a need: its stub has been there since before these rules, and nobody else judges it */
-#define EA_HAS_STUB 512
+#define EA_HAS_STUB   512
+#define EA_NEED_ROLES 1024 /* which labels of subj_role= the task's has within */
 
 /*
  * Value of the index: one per (generation, arch, syscall). Where all rules of a run of steps ask a
@@ -47,8 +48,10 @@ enum ea_op {
 	EA_OP_GROUP_NE,
 	EA_OP_TRUE,
 	EA_OP_FALSE,
-	EA_OP_TREE,  /* dir=: the operand is the number of a tree */
-	EA_OP_NAMED, /* the operand is the index of a set of syscalls; this one is in it */
+	EA_OP_TREE,    /* dir=: the operand is the number of a tree */
+	EA_OP_NAMED,   /* the operand is the index of a set of syscalls; this one is in it */
+	EA_OP_ROLE_EQ, /* the operand is the number of a label; the task's has it within */
+	EA_OP_ROLE_NE,
 };
 
 /*
@@ -140,6 +143,13 @@ struct ea_step {
 	u32 operand;
 	u32 next;
 	u32 rule;
+};
+
+/* The label of subj_role= rules: a profile of AppArmor's root namespace. Its value is its number.
+ */
+struct ea_role {
+	u32 generation; /* 0 or 1 */
+	char name[EA_ROLE_NAME];
 };
 
 struct ea_exe {

@@ -85,6 +85,13 @@
 #define EA_PROFILE_NAMESPACE 256
 /* A profile is often called as the path of its program; longer ones are cut. */
 #define EA_PROFILE_NAME 1024
+/* Different labels of subj_role= rules in a generation: a bit of a word for each. */
+#define EA_ROLES 64
+/* The longest name of such a label with its NUL; with the generation before it a key of 256 bytes.
+ * User space takes names that are shorter by one, so that one that is cut is equal to none. */
+#define EA_ROLE_NAME 252
+/* Profiles of a task's label that are looked at for such a rule. */
+#define EA_ROLE_PROFILES 64
 
 /* Categories of a level that are told of, in words of 64 bits; policies have 1024. */
 #define EA_CATEGORY_WORDS 64

@@ -40,6 +40,12 @@ pub const NEED_ADDRESS: u16 = 256;
 pub const NEED_HIT: u16 = 128;
 /// `EA_HAS_STUB`
 pub const HAS_STUB: u16 = 512;
+/// `EA_NEED_ROLES`
+pub const NEED_ROLES: u16 = 1024;
+/// `EA_ROLES`: labels of `subj_role=` rules of one generation.
+pub const ROLES: usize = 64;
+/// `EA_ROLE_NAME`: the longest name of such a label, its NUL included.
+pub const ROLE_NAME: usize = 252;
 
 /// `EA_MARK`: which mark an inode has in its generation.
 pub const fn mark(ino: u64) -> u32 {
@@ -68,6 +74,8 @@ numbered! {
         False = 15,
         Tree = 16,
         Named = 17,
+        RoleEq = 18,
+        RoleNe = 19,
     }
 }
 
@@ -121,6 +129,16 @@ pub struct Step {
     pub next: u32,
     /// the rule it belongs to
     pub rule: u32,
+}
+
+/// The label of `subj_role=` rules, a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Role {
+    /// 0 or 1
+    pub generation: u32,
+    /// the profile's name, filled up with zeros
+    pub name: [u8; ROLE_NAME],
 }
 
 /// A file of `exe=` rules.

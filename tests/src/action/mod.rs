@@ -30,6 +30,7 @@ pub mod queue;
 pub mod rename;
 pub mod resolve;
 pub mod ring;
+pub mod role_rule;
 pub mod signal;
 pub mod socket_file;
 pub mod special;

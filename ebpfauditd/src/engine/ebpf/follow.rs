@@ -19,7 +19,7 @@ use crate::lower::{Tables, Watched};
 use crate::watch::{Inode, Place, Watches};
 
 /// `BPF_ANY`
-const ANY: u64 = 0;
+pub(super) const ANY: u64 = 0;
 /// How often a name may lead elsewhere while it is being bound. Somebody who renames faster than that does so all the time, and the
 /// programs follow.
 const ROUNDS: usize = 100;
@@ -31,9 +31,12 @@ const TREES: &str = "ea_trees";
 const EXES: &str = "ea_exes";
 const ENDS: &str = "ea_ends";
 
-type Table<'a, K, V> = HashMap<&'a mut MapData, K, V>;
+pub(super) type Table<'a, K, V> = HashMap<&'a mut MapData, K, V>;
 
-fn table<'a, K: Pod, V: Pod>(ebpf: &'a mut Ebpf, map: &'static str) -> Result<Table<'a, K, V>, EngineError> {
+pub(super) fn table<'a, K: Pod, V: Pod>(
+    ebpf: &'a mut Ebpf,
+    map: &'static str,
+) -> Result<Table<'a, K, V>, EngineError> {
     let found = ebpf.map_mut(map).ok_or(EngineError::Map {
         act: "find",
         map,
@@ -61,7 +64,7 @@ fn remove<K: Pod, V: Pod>(map: &mut Table<'_, K, V>, key: &K, name: &'static str
 }
 
 /// Takes out the keys of a generation. The programs may take out others meanwhile, with which the walk begins anew.
-fn clear<K: Pod, V: Pod>(
+pub(super) fn clear<K: Pod, V: Pod>(
     ebpf: &mut Ebpf,
     name: &'static str,
     is_of: impl Fn(&K) -> bool,

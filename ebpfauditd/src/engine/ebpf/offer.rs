@@ -160,6 +160,9 @@ impl Engine {
     fn load(options: Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
         let (loaded, variables, places, kernel) = load_all(options)?;
         let Loaded { mut ebpf, legacy, trampoline } = loaded;
+        if let SecurityModule::AppArmor(roles) = &mut offer.security {
+            roles.set_legible(variables.apparmor_sizes != 0);
+        }
         let btf = &places.btf;
         offer.trials.push(("kernel BTF".into(), Ok(kernel_types::PATH.into())));
         let state = if legacy { "ring buffer, hash of tasks" } else { "ring buffer, task storage" };

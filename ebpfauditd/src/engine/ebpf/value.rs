@@ -15,6 +15,7 @@ macro_rules! value {
 }
 value!(EntryValue, abi::Entry);
 value!(StepValue, abi::Step);
+value!(RoleValue, abi::Role);
 value!(ExeValue, abi::Exe);
 value!(ConfigValue, abi::Config);
 value!(CountersValue, abi::Counters);
