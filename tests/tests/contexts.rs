@@ -72,7 +72,7 @@ fn they_are_taken_refused_and_listed_as_with_the_original() -> Result<()> {
 #[test]
 fn what_never_matches_is_said_and_drags_nothing_along() -> Result<()> {
     if let Some(why) = contexts_by_others() {
-        skipped(&format!("rules that never match: {why}"));
+        skipped(format!("rules that never match: {why}"));
         return Ok(());
     }
     let audit = Audit::hold()?;
