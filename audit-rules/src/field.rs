@@ -144,7 +144,7 @@ impl Field {
 
     /// The field with this number.
     pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.iter().copied().find(|field| field.number() == number)
+        Self::ALL.binary_search_by_key(&number, |field| field.number()).ok().map(|at| Self::ALL[at])
     }
 
     /// The field called `name`, whatever its case; `loginuid` is another name of `auid`.

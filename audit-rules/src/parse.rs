@@ -219,10 +219,11 @@ impl Line<'_> {
             conditions: std::mem::take(&mut self.conditions),
         };
         let delete = self.add.is_none();
-        match Rule::new(draft.clone()) {
+        match Rule::checked(draft) {
             Ok(rule) if delete => self.commands.push(Command::Delete(rule)),
             Ok(rule) => self.commands.push(Command::Add { rule, prepend }),
-            Err(refusal) => {
+            Err(refused) => {
+                let (refusal, draft) = *refused;
                 let verb = if delete { "delete" } else { "add" };
                 self.say(Sink::Stderr, format!("Error sending {verb} rule data request (Invalid argument)"));
                 let request = draft.encode(prepend);
@@ -241,10 +242,10 @@ impl Line<'_> {
 /// On error the original has already done what [`Error::before`] holds.
 pub fn parse_words(words: &[Vec<u8>], host: &dyn Host) -> Result<Vec<Command>, Error> {
     let mut column = 1;
-    let words: Vec<Word> = words
+    let words: Vec<Word<'_>> = words
         .iter()
         .map(|word| {
-            let placed = Word { column, text: word.clone() };
+            let placed = Word { column, text: word.into() };
             column += word.len() as u32 + 1;
             placed
         })
@@ -254,7 +255,7 @@ pub fn parse_words(words: &[Vec<u8>], host: &dyn Host) -> Result<Vec<Command>, E
 
 /// Reads one line of a rules file, cut into words by [`crate::words`]; `number` is the line's number, 0 on the command line.
 /// Blank lines and comments, which have no words, are not for this function: the original would call them an error.
-pub fn parse_line(number: u32, words: &[Word], host: &dyn Host) -> Result<Vec<Command>, Error> {
+pub fn parse_line(number: u32, words: &[Word<'_>], host: &dyn Host) -> Result<Vec<Command>, Error> {
     let mut line = Line {
         host,
         number,

@@ -1,5 +1,6 @@
 //! Rules: what was asked for ([`Draft`]) and what the kernel would store ([`Rule`]).
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::{
@@ -29,11 +30,25 @@ pub enum Value {
 }
 
 /// One field of a rule with its operator and value. The value's kind always fits the field.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     field: Field,
     op: Op,
     value: Value,
+}
+
+impl Hash for Condition {
+    /// Of few large pieces: rules are looked up by the thousand, and what a hash takes is by the piece.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let head = u64::from(self.field.number()) << 40 | (self.op as u64) << 32;
+        match &self.value {
+            Value::Number(number) => state.write_u64(head | u64::from(*number)),
+            Value::Text(text) => {
+                state.write_u64(head | text.len() as u64);
+                state.write(text);
+            }
+        }
+    }
 }
 
 impl Condition {
@@ -104,8 +119,15 @@ pub struct Rule(Arc<Draft>);
 impl Rule {
     /// Checks `draft` as the kernel does and stores it as the kernel does: class numbers in the mask become the calls
     /// of their classes.
-    pub fn new(mut draft: Draft) -> Result<Self, Refusal> {
-        kernel_check(&draft)?;
+    pub fn new(draft: Draft) -> Result<Self, Refusal> {
+        Self::checked(draft).map_err(|refused| refused.0)
+    }
+
+    /// The same; a draft that is refused comes back.
+    pub(crate) fn checked(mut draft: Draft) -> Result<Self, Box<(Refusal, Draft)>> {
+        if let Err(refusal) = kernel_check(&draft) {
+            return Err(Box::new((refusal, draft)));
+        }
         draft.syscalls = expand_classes(&draft.syscalls);
         Ok(Self(Arc::new(draft)))
     }

@@ -4,6 +4,8 @@
 //! first word of a line, where the original leaves the control bytes that it works with. A line whose first word starts
 //! with `#` is a comment; elsewhere `#` has no meaning.
 
+use std::borrow::Cow;
+
 use nom::{
     IResult, Parser,
     branch::alt,
@@ -15,13 +17,16 @@ use nom::{
 /// Size of the original's line buffer: a longer line is read as several, of at most one byte less than this.
 pub const LINE_SIZE: usize = 6144;
 
+/// How many words a line usually has at most.
+const USUAL: usize = 16;
+
 /// A word and where it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
+pub struct Word<'a> {
     /// Column, from 1, in bytes.
     pub column: u32,
     /// The word, escapes resolved.
-    pub text: Vec<u8>,
+    pub text: Cow<'a, [u8]>,
 }
 
 /// One piece of a word.
@@ -43,8 +48,14 @@ fn piece(input: &[u8]) -> IResult<&[u8], Piece<'_>> {
 }
 
 /// A word, escapes resolved as in the first of a line or in the others.
-fn word(is_first: bool) -> impl Fn(&[u8]) -> IResult<&[u8], Vec<u8>> {
+fn word(is_first: bool) -> impl Fn(&[u8]) -> IResult<&[u8], Cow<'_, [u8]>> {
     move |input| {
+        // Nearly all words are as they stand.
+        if let Ok((rest, Piece::Text(text))) = piece(input)
+            && matches!(rest, [] | [b' ', ..])
+        {
+            return Ok((rest, Cow::Borrowed(text)));
+        }
         let add = |mut text: Vec<u8>, piece| {
             text.extend_from_slice(match (piece, is_first) {
                 (Piece::Text(bytes), _) => bytes,
@@ -55,7 +66,7 @@ fn word(is_first: bool) -> impl Fn(&[u8]) -> IResult<&[u8], Vec<u8>> {
             });
             text
         };
-        fold_many1(piece, Vec::new, add).parse(input)
+        map(fold_many1(piece, Vec::new, add), Cow::Owned).parse(input)
     }
 }
 
@@ -65,8 +76,8 @@ fn spaces(input: &[u8]) -> IResult<&[u8], &[u8]> {
 
 /// The words of one line, without its newline; empty for blank lines and comments. Of many short words the original keeps
 /// only a third of the line's length plus one.
-pub fn words(line: &[u8]) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
+pub fn words(line: &[u8]) -> Vec<Word<'_>> {
+    let mut words: Vec<Word<'_>> = Vec::with_capacity(USUAL);
     let mut rest = line;
     while let Ok((start, _)) = spaces(rest)
         && let Ok((after, text)) = word(words.is_empty())(start)

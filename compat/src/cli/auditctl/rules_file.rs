@@ -26,9 +26,7 @@ pub(super) fn load(session: &mut Session<'_>, name: &[u8]) -> u8 {
     let console = session.console();
     // The original starts that way, because it is run at boot; the first rule that is sent ends it.
     console.use_syslog(true);
-    if session.rules_can_change().is_err() {
-        return exit::FAILURE;
-    }
+    let Ok(status) = session.rules_can_change() else { return exit::FAILURE };
     let text = match read(name) {
         Ok(text) => text,
         Err(message) => {
@@ -37,7 +35,7 @@ pub(super) fn load(session: &mut Session<'_>, name: &[u8]) -> u8 {
         }
     };
     if matches!(session.target(), Target::Daemon(_))
-        && let Some(code) = as_a_whole(session, name, &text)
+        && let Some(code) = as_a_whole(session, name, &text, status)
     {
         return code;
     }
@@ -62,7 +60,9 @@ fn read(name: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
     } else if !facts.is_file() {
         b" is not a regular file"
     } else {
-        let mut text = Vec::new();
+        // Known beforehand, with a byte more to find its end with: read_to_end() asks nobody behind take().
+        let size = usize::try_from(facts.len().min(LIMIT)).unwrap_or_default();
+        let mut text = Vec::with_capacity(size + 1);
         file.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
         return Ok(text);
     };
@@ -74,7 +74,7 @@ fn line_by_line(session: &mut Session<'_>, name: &[u8], text: &[u8]) -> u8 {
     let console = session.console();
     let (mut ignore, mut keep, mut failed) = (false, false, false);
     for (number, line) in lines(text) {
-        let line: Vec<Word> = words(line);
+        let line: Vec<Word<'_>> = words(line);
         if line.is_empty() {
             continue;
         }
@@ -105,8 +105,8 @@ fn error_in_line(number: u32, name: &[u8]) -> Vec<u8> {
 }
 
 /// Hands the file to our daemon as one change. `None` if the file asks for more than that: to pass errors over, or for answers
-/// on the way.
-fn as_a_whole(session: &mut Session<'_>, name: &[u8], text: &[u8]) -> Option<u8> {
+/// on the way. `status` is that of the start, if the daemon gave it.
+fn as_a_whole(session: &mut Session<'_>, name: &[u8], text: &[u8], status: Option<Status>) -> Option<u8> {
     let console = session.console();
     let file = parse_file(&String::from_utf8_lossy(name), text, session.host());
     let tolerant = |command: &Command| matches!(command, Command::IgnoreErrors | Command::ContinueOnErrors);
@@ -131,7 +131,8 @@ fn as_a_whole(session: &mut Session<'_>, name: &[u8], text: &[u8]) -> Option<u8>
         }
     }
     let Target::Daemon(socket) = session.target() else { return None };
-    let sent = socket.status().and_then(|status| Ok((status, socket.batch(&payload)?)));
+    let before = status.map_or_else(|| socket.status(), Ok);
+    let sent = before.and_then(|status| Ok((status, socket.batch(&payload)?)));
     match sent {
         Ok((status, Ok(()))) => {
             report(console, &file.lines, status);
@@ -189,8 +190,8 @@ fn fits_batch(command: &Command) -> bool {
 
 fn item(command: &Command) -> Option<(u16, Vec<u8>)> {
     Some(match command {
-        Command::Add { rule, prepend } => (kind::ADD_RULE, rule.draft().encode(*prepend)),
-        Command::Delete(rule) => (kind::DEL_RULE, rule.draft().encode(false)),
+        Command::Add { rule, prepend } => (kind::ADD_RULE, rule.draft().encode_short(*prepend)),
+        Command::Delete(rule) => (kind::DEL_RULE, rule.draft().encode_short(false)),
         Command::DeleteAll { key: None } => (kind::DELETE_ALL, Vec::new()),
         other => {
             let (field, value) = setting(other)?;

@@ -145,15 +145,15 @@ impl<'a> Session<'a> {
         self.fail(&format!("Error sending {verb} rule data request ({})", rule_reason(&error, !delete)))
     }
 
-    /// Says why if the rules cannot be changed at all: that ends the program without an error.
-    pub(super) fn rules_can_change(&mut self) -> Result<(), Stop> {
+    /// Says why if the rules cannot be changed at all: that ends the program without an error. Gives the status, if there is one.
+    pub(super) fn rules_can_change(&mut self) -> Result<Option<Status>, Stop> {
         let text: &[u8] = match self.target.status() {
             Ok(status) if status.enabled == LOCKED => {
                 b"The audit system is in immutable mode, no rule changes allowed"
             }
             Err(error) if is(&error, Errno::ECONNREFUSED) => b"The audit system is disabled",
             // Whatever else is wrong, the rule itself will be told.
-            Ok(_) | Err(_) => return Ok(()),
+            status => return Ok(status.ok()),
         };
         self.console.log(Severity::Error, text);
         Err(Stop::Exit(exit::FAILURE))
