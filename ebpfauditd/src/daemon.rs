@@ -249,7 +249,7 @@ fn start(options: Options, settings: Settings, rules: First) -> Result<Service, 
     let lock = LockFile::in_directory(&options.run_dir);
     let enforcement = Enforcement::new(found, offer, ebpf, kernel, lock);
     let mut service = Service::new(options, settings, enforcement, recorder);
-    if let Err(error) = service.begin(set, &changes) {
+    if let Err(error) = service.begin(set, changes) {
         service.abort("load-rules");
         return Err(Failure::new(exit::FAILED, error));
     }

@@ -13,7 +13,7 @@ use crate::lock_file::LockFile;
 use crate::plan::{EngineKind, Offer, Plan, arches, plan, syscalls};
 use crate::ruleset::{Change, Enabled, RuleSet, Setting, Settings};
 use crate::syscall_function::{Function, Missing};
-use crate::watch::{Lost, WatchError, path_of};
+use crate::watch::{Lost, WatchError, has_path, path_of};
 
 mod others;
 
@@ -161,11 +161,12 @@ impl Enforcement {
                     let removed: HashSet<&Rule> = changes
                         .iter()
                         .filter_map(|change| match change {
-                            Change::Removed(rule) => Some(rule),
-                            Change::Added(_) | Change::Set { .. } => None,
+                            Change::Removed(rule) if has_path(rule) => Some(rule),
+                            _ => None,
                         })
                         .collect();
-                    engine.release(self.set.rules().iter().filter(|rule| !removed.contains(rule)));
+                    let kept = self.set.rules().iter().filter(|rule| has_path(rule));
+                    engine.release(kept.filter(|rule| !removed.contains(rule)));
                 }
                 self.put(next)?;
                 Ok(changes)
@@ -223,7 +224,7 @@ impl Enforcement {
         let mut plan = plan(next.rules(), &self.offer);
         for (rule, assignment) in next.rules().iter().zip(plan.assignments()) {
             if assignment.engine == EngineKind::Refused {
-                let reason = assignment.reason.clone();
+                let reason = assignment.reason.clone().into_owned();
                 return Err(ChangeError::Unserved { rule: rule.to_string(), reason });
             }
         }

@@ -6,7 +6,7 @@ use audit_rules::{Action, Condition, Field, List, Op, Rule};
 use kern::abi::{self, Entry, Family, Record, Step};
 
 use crate::family::{ARCHES, Lookups, Services};
-use crate::plan::{EngineKind, Plan, arches, nodes, ring_node};
+use crate::plan::{EngineKind, Plan, arches, ring_node};
 use crate::watch::Watches;
 
 mod bounds;
@@ -46,6 +46,11 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// Whether there is anything whose name, tree or inode the programs follow.
+    pub fn are_followed(&self) -> bool {
+        !(self.exes.is_empty() && self.watches.is_empty() && self.trees.is_empty())
+    }
+
     /// Leaves these syscalls (by [`node`]) to their stubs, where the program at every syscall's exit judges others.
     pub fn leave_to_stubs(&mut self, nodes: impl Iterator<Item = usize>) {
         for node in nodes {
@@ -267,10 +272,10 @@ pub fn lower(
         // what never matches has its number and its key, and no steps
         let ours = assignment.engine.is_ours() && assignment.never.is_none();
         let object = if ours && rule.list() == List::Exit { Watched::of(rule, resolved) } else { None };
-        let nodes = if ours { nodes(rule) } else { Vec::new() };
+        let nodes = if ours { plan.scopes().nodes_of_rule(index) } else { &[] };
         let mut mine = Vec::new();
         if object.is_some() {
-            let set = set_of_watch(rule, &nodes);
+            let set = set_of_watch(rule, nodes);
             if set.words[abi::ARCHES] != [0; abi::SYSCALLS / 32] {
                 watches_outside |= abi::NEED_NAMES | abi::NEED_WATCH;
             }
@@ -294,12 +299,12 @@ pub fn lower(
         match rule.list() {
             List::Exit if ours => match object {
                 Some(object) => {
-                    for at in nodes {
+                    for &at in nodes {
                         *watched[at].get_or_insert(0) |= needs[index];
                     }
                     by_watched.entry(object).or_default().push(index);
                 }
-                None => nodes.into_iter().for_each(|at| by_syscall[at].push(index)),
+                None => nodes.iter().for_each(|&at| by_syscall[at].push(index)),
             },
             List::Task if ours => task.push(index),
             List::IoUring if ours => ring.push(index),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use audit_rules::Rule;
 use compat::audit::FeatureChange;
-use compat::record::{Event, MessageType, decimal, quote};
+use compat::record::{Event, MessageType, Stamp, decimal, quote};
 
 use crate::clock;
 use crate::requester::Requester;
@@ -13,9 +13,6 @@ use crate::signal::{Subject, UNSET};
 
 /// Longest kernel release that auditd writes (`auditd.c`: the record is built in a fixed buffer).
 const RELEASE_LIMIT: usize = 56;
-
-/// Most of what tells of a rule's change has fewer bytes.
-const RULE_CHANGE: usize = 128;
 
 fn event(kind: MessageType, body: impl AsRef<[u8]>) -> Event {
     let mut event = Event::new();
@@ -99,23 +96,31 @@ fn by_sender(op: &str, sender: &Requester, result: &str) -> Vec<u8> {
     body
 }
 
-/// `CONFIG_CHANGE` for a change that was made (`audit_log_config_change`, `audit_log_rule_change`).
-pub fn changed(change: &Change, who: &Requester) -> Event {
+/// Makes `event` the `CONFIG_CHANGE` for a change that was made (`audit_log_config_change`, `audit_log_rule_change`). There may be
+/// as many as rules.
+pub fn changed(event: &mut Event, stamp: Stamp, change: &Change, who: &Requester) {
+    event.reset(stamp);
+    event.begin(MessageType::CONFIG_CHANGE);
+    let body = event.body_mut();
     match change {
-        Change::Added(rule) => rule_change("add_rule", rule, who, true),
-        Change::Removed(rule) => rule_change("remove_rule", rule, who, true),
-        Change::Set { setting, old, new } => set(*setting, *old, *new, who, true),
+        Change::Added(rule) => write_rule_change(body, "add_rule", rule, who, true),
+        Change::Removed(rule) => write_rule_change(body, "remove_rule", rule, who, true),
+        Change::Set { setting, old, new } => write_set(body, setting.name(), *old, *new, who, true),
     }
 }
 
 /// `CONFIG_CHANGE` for a rule; `done` is false for a rule that was well formed and could not be added or removed.
 pub fn rule_change(op: &str, rule: &Rule, who: &Requester, done: bool) -> Event {
-    let mut body = Vec::with_capacity(RULE_CHANGE);
-    who.write_session(&mut body);
+    let mut body = Vec::new();
+    write_rule_change(&mut body, op, rule, who, done);
+    event(MessageType::CONFIG_CHANGE, body)
+}
+
+fn write_rule_change(body: &mut Vec<u8>, op: &str, rule: &Rule, who: &Requester, done: bool) {
+    who.write_session(body);
     body.extend_from_slice(b" op=");
     body.extend_from_slice(op.as_bytes());
-    end_rule(&mut body, rule, done);
-    event(MessageType::CONFIG_CHANGE, body)
+    end_rule(body, rule, done);
 }
 
 /// `CONFIG_CHANGE` for a rule whose directory is gone (`audit_watch_log_rule_change`), told of by its `path=`. The kernel forgets a
@@ -160,10 +165,16 @@ pub fn set(setting: Setting, old: u32, new: u32, who: &Requester, done: bool) ->
 
 /// `CONFIG_CHANGE` for one of the counters that can be reset, or `audit_pid`.
 pub fn set_named(name: &str, old: u32, new: u32, who: &Requester, done: bool) -> Event {
-    let mut body = format!("op=set {name}={new} old={old} ").into_bytes();
-    who.write_session(&mut body);
-    end(&mut body, done);
+    let mut body = Vec::new();
+    write_set(&mut body, name, old, new, who, done);
     event(MessageType::CONFIG_CHANGE, body)
+}
+
+fn write_set(body: &mut Vec<u8>, name: &str, old: u32, new: u32, who: &Requester, done: bool) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(body, "op=set {name}={new} old={old} ");
+    who.write_session(body);
+    end(body, done);
 }
 
 /// `CONFIG_CHANGE` for a rule change that was refused because everything is locked.

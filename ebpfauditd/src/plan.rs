@@ -3,11 +3,12 @@
 //! The first rule that matches decides, across the whole exit list. Rules that name a syscall in common therefore
 //! share an engine: the exit list is planned by groups of rules that are connected through their syscalls.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use audit_rules::{Action, Comparison, Field, List, Op, Perms, Rule, table};
+use audit_rules::{Action, Comparison, Field, List, Op, Perms, Rule, SyscallSet, table};
 use kern::hooks::Hook;
 
 use crate::family::{ARCHES, Services, node, with_names};
@@ -16,6 +17,9 @@ use crate::syscall_function::{Function, Functions, Stub};
 
 mod exit_list;
 mod obstacle;
+mod scope;
+
+pub use scope::Scopes;
 
 /// What the kernel offers, found by trying.
 #[derive(Clone, Debug)]
@@ -106,14 +110,21 @@ pub struct Assignment {
     /// The functions whose stubs judge it.
     pub functions: Vec<Arc<str>>,
     /// Why this engine.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// Why the rule can never match on this kernel, if that is so.
     pub never: Option<String>,
 }
 
 impl Assignment {
-    fn new(engine: EngineKind, reason: String) -> Self {
-        Self { engine, hooks: Vec::new(), functions: Vec::new(), reason, never: None }
+    fn new(engine: EngineKind, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { engine, hooks: Vec::new(), functions: Vec::new(), reason: reason.into(), never: None }
+    }
+
+    /// Says more.
+    fn add_reason(&mut self, more: &str) {
+        let reason = self.reason.to_mut();
+        reason.push_str("; ");
+        reason.push_str(more);
     }
 }
 
@@ -121,10 +132,16 @@ impl Assignment {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Plan {
     assignments: Vec<Assignment>,
+    scopes: Scopes,
     stubs: BTreeMap<Stub, Vec<usize>>,
 }
 
 impl Plan {
+    /// The syscalls on which the rules can match.
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
     /// The assignments, in the order of the rules.
     pub fn assignments(&self) -> &[Assignment] {
         &self.assignments
@@ -136,7 +153,7 @@ impl Plan {
             .iter()
             .enumerate()
             .filter(|(_, assignment)| assignment.engine == EngineKind::Refused)
-            .map(|(index, assignment)| (index, assignment.reason.as_str()))
+            .map(|(index, assignment)| (index, assignment.reason.as_ref()))
     }
 
     /// Whether a rule needs the kernel to audit syscalls, so that tasks must have an audit context.
@@ -153,8 +170,7 @@ impl Plan {
             if assignment.engine == EngineKind::KernelAudit
                 && matches!(rule.list(), List::Exit | List::Task | List::IoUring)
             {
-                assignment.reason.push_str("; ");
-                assignment.reason.push_str(remark);
+                assignment.add_reason(remark);
             }
         }
     }
@@ -177,14 +193,15 @@ impl Plan {
 
 /// The architectures a rule is for, as indices into [`ARCHES`].
 pub fn arches(rule: &Rule) -> Vec<usize> {
-    (0..ARCHES.len())
-        .filter(|&index| {
-            rule.conditions().iter().filter(|condition| condition.field() == Field::Arch).all(|condition| {
-                let equal = condition.number() == Some(ARCHES[index].number());
-                (condition.op() == Op::Eq) == equal
-            })
-        })
-        .collect()
+    (0..ARCHES.len()).filter(|&index| is_for(rule, index)).collect()
+}
+
+/// Whether a rule is for an architecture, by its index.
+fn is_for(rule: &Rule, arch: usize) -> bool {
+    rule.conditions().iter().filter(|condition| condition.field() == Field::Arch).all(|condition| {
+        let equal = condition.number() == Some(ARCHES[arch].number());
+        (condition.op() == Op::Eq) == equal
+    })
 }
 
 /// Whether the rule can match only a syscall that has names.
@@ -206,30 +223,38 @@ fn wants_names(rule: &Rule) -> bool {
 /// The syscalls on which a rule of the exit list can match at all, for one architecture, by its index: its mask, narrowed by
 /// `perm=` and by what rules on names are about.
 pub fn syscalls(rule: &Rule, arch: usize) -> impl Iterator<Item = u32> {
+    let set = set_of(rule, arch);
+    (0..SyscallSet::CAPACITY).filter(move |&number| set.contains(number))
+}
+
+fn set_of(rule: &Rule, arch: usize) -> SyscallSet {
     let mut set = *rule.syscalls();
     if wants_names(rule) {
         set = set.intersection(with_names(arch));
     }
-    let arch = ARCHES[arch];
-    if let Some(perms) =
-        rule.condition(Field::Perm).and_then(audit_rules::Condition::number).and_then(Perms::from_number)
-    {
-        set = set.intersection(&table::perm::syscalls(perms, arch));
+    match perms(rule) {
+        Some(perms) => set.intersection(&table::perm::syscalls(perms, ARCHES[arch])),
+        None => set,
     }
-    set.iter().collect::<Vec<_>>().into_iter()
+}
+
+/// What `perm=` asks for.
+fn perms(rule: &Rule) -> Option<Perms> {
+    rule.condition(Field::Perm).and_then(audit_rules::Condition::number).and_then(Perms::from_number)
 }
 
 /// The syscalls that are judged by a rule, as [`node`]s. Of a rule on operations of `io_uring` it is the one in which they can be
 /// carried out.
 pub fn nodes(rule: &Rule) -> Vec<usize> {
-    let arches = arches(rule).into_iter();
-    match rule.list() {
-        List::Exit => {
-            arches.flat_map(|arch| syscalls(rule, arch).map(move |number| node(arch, number))).collect()
+    let mut nodes = Vec::new();
+    for arch in (0..ARCHES.len()).filter(|&arch| is_for(rule, arch)) {
+        match rule.list() {
+            List::Exit => nodes.extend(set_of(rule, arch).iter().map(|number| node(arch, number))),
+            List::IoUring => nodes.extend(ring_node(arch)),
+            _ => {}
         }
-        List::IoUring => arches.filter_map(ring_node).collect(),
-        _ => Vec::new(),
     }
+    nodes
 }
 
 /// The [`node`] of `io_uring_enter`.
@@ -239,27 +264,31 @@ pub fn ring_node(arch: usize) -> Option<usize> {
 
 /// Plans `rules` for a kernel that offers `offer`.
 pub fn plan(rules: &[Rule], offer: &Offer) -> Plan {
-    let exit = exit_list::plan(rules, offer, Services::of(offer.modules));
+    let never: Vec<Option<String>> = rules.iter().map(|rule| offer.security.never_matches(rule)).collect();
+    let scopes = Scopes::of(rules, &never);
+    let exit = exit_list::plan(rules, offer, Services::of(offer.modules), &scopes, &never);
     let assignments = rules
         .iter()
         .zip(exit.assignments)
-        .map(|(rule, exit)| {
+        .zip(never)
+        .map(|((rule, exit), never)| {
             let assignment = match rule.list() {
                 List::Exit | List::IoUring => {
-                    exit.unwrap_or_else(|| kernel(offer, "it is planned by itself".into()))
+                    exit.unwrap_or_else(|| kernel(offer, "it is planned by itself"))
                 }
                 List::Task => task(rule, offer),
                 List::Exclude | List::Filesystem => both(offer),
-                List::User => kernel(offer, "the kernel filters what programs send".into()),
+                List::User => kernel(offer, "the kernel filters what programs send"),
             };
-            Assignment { never: offer.security.never_matches(rule), ..assignment }
+            Assignment { never, ..assignment }
         })
         .collect();
-    Plan { assignments, stubs: exit.stubs }
+    Plan { assignments, scopes, stubs: exit.stubs }
 }
 
 /// A rule that the kernel's audit gets, or nobody.
-fn kernel(offer: &Offer, reason: String) -> Assignment {
+fn kernel(offer: &Offer, reason: impl Into<Cow<'static, str>>) -> Assignment {
+    let reason = reason.into();
     match &offer.kernel_audit {
         Ok(()) => Assignment::new(EngineKind::KernelAudit, reason),
         Err(refusal) => Assignment::new(EngineKind::Refused, format!("{reason}; {refusal}")),
@@ -273,10 +302,10 @@ fn never(reason: &str) -> String {
 
 /// A rule that drops records, wherever they come from.
 fn both(offer: &Offer) -> Assignment {
-    let mut assignment = kernel(offer, "drops records of the kernel's audit, and of ours alike".into());
+    let mut assignment = kernel(offer, "drops records of the kernel's audit, and of ours alike");
     if assignment.engine == EngineKind::Refused && offer.tracepoint.is_ok() {
         assignment.engine = EngineKind::Tracepoint;
-        "drops our records".clone_into(&mut assignment.reason);
+        assignment.reason = "drops our records".into();
     }
     assignment
 }
@@ -288,10 +317,10 @@ fn task(rule: &Rule, offer: &Offer) -> Assignment {
     let fork = offer.tracepoint.as_ref().is_ok_and(|hooks| hooks.contains(&Hook::Fork));
     match rule.action() {
         Action::Never if fork => {
-            let reason = "judged when a task is born; the kernel's audit gets it too".into();
+            let reason = "judged when a task is born; the kernel's audit gets it too";
             Assignment { hooks: vec![Hook::Fork], ..Assignment::new(EngineKind::Tracepoint, reason) }
         }
-        _ => kernel(offer, "it records every syscall of a task, PATH records included".into()),
+        _ => kernel(offer, "it records every syscall of a task, PATH records included"),
     }
 }
 

@@ -11,12 +11,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use compat::interpret::Formatter;
-use compat::record::Event;
+use compat::record::{Event, Stamp};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::engine::Source;
+use crate::own_record;
+use crate::requester::Requester;
+use crate::ruleset::Change;
 use crate::serial::Serial;
 use crate::sink::{Counts, Sink};
 use crate::stats::{Counters, Origin, Totals};
@@ -36,6 +39,8 @@ const RETRY: Duration = Duration::from_millis(500);
 pub enum Command {
     /// Write an event of the daemon's own.
     Write(Event),
+    /// Tell of changes that somebody has made, at this time.
+    Tell(Vec<Change>, Requester, Stamp),
     /// Rotate the log; the event is the first of the new file.
     Rotate(Event),
     /// Write to the log again after it was suspended.
@@ -106,14 +111,7 @@ pub fn start(inputs: Vec<Input>, formatter: Formatter, sink: Sink) -> Result<Han
 impl Handle {
     /// Sends a command. It is carried out after the events that are waiting now.
     pub fn send(&self, command: Command) -> Result<(), RecorderError> {
-        self.send_all([command])
-    }
-
-    /// Sends commands, and wakes the recorder once for all of them.
-    pub fn send_all(&self, commands: impl IntoIterator<Item = Command>) -> Result<(), RecorderError> {
-        for command in commands {
-            self.commands.send(command).map_err(|_| RecorderError::Ended)?;
-        }
+        self.commands.send(command).map_err(|_| RecorderError::Ended)?;
         // A counter that cannot take one more is as good as woken.
         let _ = self.wake.write(1);
         Ok(())
@@ -227,6 +225,13 @@ impl Recorder {
     fn obey(&mut self, command: Command) -> bool {
         match command {
             Command::Write(mut event) => self.output.take(&mut event, Origin::Own),
+            Command::Tell(changes, who, stamp) => {
+                let mut event = Event::new();
+                for change in &changes {
+                    own_record::changed(&mut event, stamp, change, &who);
+                    self.output.take(&mut event, Origin::Own);
+                }
+            }
             Command::Rotate(mut event) => {
                 self.output.flush();
                 if let Err(error) = self.output.sink.rotate() {
@@ -326,7 +331,7 @@ mod tests {
     use std::os::fd::BorrowedFd;
 
     use compat::interpret::Format;
-    use compat::record::{MessageType, Stamp};
+    use compat::record::MessageType;
 
     use super::*;
 

@@ -9,6 +9,7 @@ use compat::record::{Event, MessageType};
 use nix::errno::Errno;
 
 use crate::authority::{self, kernel_request, values};
+use crate::clock;
 use crate::enforcement::{ChangeError, Enforcement};
 use crate::engine::{ebpf, kernel};
 use crate::failure;
@@ -52,7 +53,7 @@ impl Service {
     }
 
     /// Puts a first set in force, and says so in the log.
-    pub fn begin(&mut self, set: RuleSet, changes: &[Change]) -> Result<(), ChangeError> {
+    pub fn begin(&mut self, set: RuleSet, changes: Vec<Change>) -> Result<(), ChangeError> {
         self.enforcement.replace(set)?;
         self.tell(changes, &Requester::ourselves(), self.is_enabled());
         Ok(())
@@ -75,18 +76,18 @@ impl Service {
 
     /// Records of changes that were made. The kernel makes none for rules while auditing is off, and none for a setting if
     /// it was off before.
-    fn tell(&self, changes: &[Change], who: &Requester, was_enabled: bool) {
+    fn tell(&self, mut changes: Vec<Change>, who: &Requester, was_enabled: bool) {
         // Asked once: there may be as many changes as rules.
         if self.enforcement.set().excludes(MessageType::CONFIG_CHANGE, who.ids) {
             return;
         }
         let is_enabled = self.is_enabled();
-        let said = changes.iter().filter(|change| match change {
+        changes.retain(|change| match change {
             Change::Set { .. } => was_enabled,
             Change::Added(_) | Change::Removed(_) => is_enabled || was_enabled,
         });
-        let commands = said.map(|change| Command::Write(own_record::changed(change, who)));
-        if let Err(error) = self.recorder.send_all(commands) {
+        // The recorder words them: whoever has asked need not wait for that.
+        if let Err(error) = self.recorder.send(Command::Tell(changes, who.clone(), clock::now())) {
             log::error!("{error}");
         }
     }
@@ -108,7 +109,7 @@ impl Service {
         let was_enabled = self.is_enabled();
         match self.enforcement.change(edit) {
             Ok(changes) => {
-                self.tell(&changes, who, was_enabled);
+                self.tell(changes, who, was_enabled);
                 Ok(())
             }
             Err(error) => {
@@ -150,7 +151,8 @@ impl Service {
     /// `AUDIT_GET`.
     pub fn status(&mut self) -> Status {
         let settings = self.enforcement.set().settings();
-        let kernel = self.enforcement.kernel().and_then(|kernel| kernel.status().ok()).unwrap_or_default();
+        let (kernel, lost) = self.kernel_status();
+        let kernel = kernel.unwrap_or_default();
         Status {
             mask: kernel.mask,
             enabled: settings.enabled as u32,
@@ -158,7 +160,7 @@ impl Service {
             pid: self.us.pid,
             rate_limit: settings.rate_limit,
             backlog_limit: settings.backlog_limit,
-            lost: self.lost_total() as u32,
+            lost: self.not_forgotten(&lost) as u32,
             backlog: kernel.backlog,
             feature_bitmap: kernel.feature_bitmap,
             backlog_wait_time: settings.backlog_wait_time,

@@ -243,6 +243,13 @@ impl Watches {
     }
 }
 
+/// Whether a rule has a path that is resolved.
+pub fn has_path(rule: &Rule) -> bool {
+    rule.conditions()
+        .iter()
+        .any(|condition| matches!(condition.field(), Field::Path | Field::Exe | Field::Dir))
+}
+
 /// The path of a rule's `path=`, `exe=` or `dir=` condition.
 pub fn path_of(rule: &Rule, field: Field) -> Option<&[u8]> {
     rule.condition(field).and_then(Condition::text)

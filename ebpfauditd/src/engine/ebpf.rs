@@ -116,6 +116,8 @@ pub struct Engine {
     index: Vec<Vec<abi::Entry>>,
     exes: Vec<Vec<u8>>,
     switched: Option<Instant>,
+    /// Whether a generation's tables of what is followed may have something in them.
+    followed: [bool; abi::GENERATIONS],
     generations: Arc<Generations>,
     services: &'static Services,
     watches: Watches,
@@ -163,6 +165,7 @@ impl Engine {
             index: vec![vec![abi::Entry::default(); ARCHES.len() * abi::SYSCALLS]; abi::GENERATIONS],
             exes: Vec::new(),
             switched: None,
+            followed: [false; abi::GENERATIONS],
             generations,
             services: Services::of(offer.modules),
             watches: Watches::new().map_err(EngineError::Inotify)?,
@@ -192,9 +195,7 @@ impl Engine {
         if self.legacy && !wanted.is_empty() {
             wanted.insert(Target::Hook(FORGET));
         }
-        if self.ways.contains_key(&Hook::Watch)
-            && (tables.exes.len() + tables.watches.len() + tables.trees.len()) > 0
-        {
+        if self.ways.contains_key(&Hook::Watch) && tables.are_followed() {
             wanted.insert(Target::Hook(Hook::Watch));
         }
         if self.holds && self.ways.contains_key(&Hook::Request) {
@@ -216,13 +217,16 @@ impl Engine {
         self.let_programs_end();
         let slot = self.idle();
         self.tallies.retire(&self.ebpf, slot as usize)?;
-        follow::empty(&mut self.ebpf, slot)?;
+        if self.followed[slot as usize] {
+            follow::empty(&mut self.ebpf, slot)?;
+        }
+        self.followed[slot as usize] = tables.are_followed();
         role::fill(&mut self.ebpf, slot, &tables.roles)?;
         self.fill(&tables)?;
         follow::fill(&mut self.ebpf, slot, &tables, &self.watches)?;
         self.attach(&wanted)?;
         follow::settle(&mut self.ebpf, slot, &tables, &self.watches, &self.exes)?;
-        let known = self.tallies.known(&self.ebpf, rules)?;
+        let known = self.tallies.known(&self.ebpf, rules, plan.scopes())?;
         self.switch(tables)?;
         // the programs that stubs go on into are loaded by it
         if later.is_empty() {

@@ -254,16 +254,22 @@ impl<A: Audit> Engine<A> {
 
     /// The kernel's status now.
     pub fn status(&mut self) -> io::Result<Status> {
-        self.kernel.status()
+        let status = self.kernel.status()?;
+        // Less than before: another program has set it to 0 (`auditctl --reset-lost`).
+        self.lost += u64::from(status.lost.checked_sub(self.lost_seen).unwrap_or(status.lost));
+        self.lost_seen = status.lost;
+        Ok(status)
     }
 
     /// Records the kernel lost since we came.
     pub fn lost(&mut self) -> io::Result<u64> {
-        let now = self.kernel.status()?.lost;
-        // Less than before: another program has set it to 0 (`auditctl --reset-lost`).
-        self.lost += u64::from(now.checked_sub(self.lost_seen).unwrap_or(now));
-        self.lost_seen = now;
+        self.status()?;
         Ok(self.lost)
+    }
+
+    /// How many it had lost when its status was asked for last.
+    pub fn lost_until_asked(&self) -> u64 {
+        self.lost
     }
 
     /// Sets one of the kernel's own settings.

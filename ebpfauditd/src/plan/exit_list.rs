@@ -1,13 +1,15 @@
 //! The exit list, with that of operations of `io_uring`, which are carried out in a syscall: which engine gets which group of rules, and where their syscalls are judged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use audit_rules::{Action, Arch, Field, List, Rule, table};
 use kern::abi::{self, Family};
 use kern::hooks::{Fact, Hook};
 
-use super::{Assignment, EngineKind, Offer, Trampoline, arches, kernel, obstacle};
+use super::{Assignment, EngineKind, Offer, Scopes, Trampoline, is_for, kernel, obstacle};
 use crate::family::{ARCHES, Service, Services};
 use crate::syscall_function::{Missing, Moment, Stub};
 
@@ -44,11 +46,15 @@ struct Obstacles {
 }
 
 impl Obstacles {
-    fn new(rules: &[Rule], roots: &[Option<usize>], obstacle: impl Fn(&Rule) -> Option<String>) -> Self {
+    fn new(
+        rules: &[Rule],
+        roots: &[Option<usize>],
+        mut obstacle: impl FnMut(usize, &Rule) -> Option<String>,
+    ) -> Self {
         let mut found =
             Self { rules: vec![None; rules.len()], groups: vec![None; ARCHES.len() * abi::SYSCALLS] };
         for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| is_planned(rule)) {
-            found.rules[index] = obstacle(rule);
+            found.rules[index] = obstacle(index, rule);
             if let (Some(_), Some(root)) = (&found.rules[index], roots[index]) {
                 found.groups[root].get_or_insert(index);
             }
@@ -75,63 +81,82 @@ pub(super) struct ExitList {
 }
 
 /// Plans the exit list.
-pub(super) fn plan(rules: &[Rule], offer: &Offer, services: &Services) -> ExitList {
-    let never: Vec<Option<String>> = rules.iter().map(|rule| offer.security.never_matches(rule)).collect();
+pub(super) fn plan(
+    rules: &[Rule],
+    offer: &Offer,
+    services: &Services,
+    scopes: &Scopes,
+    never: &[Option<String>],
+) -> ExitList {
     let whole_tasks = rules
         .iter()
-        .zip(&never)
+        .zip(never)
         .any(|(rule, never)| rule.list() == List::Task && rule.action() == Action::Always && never.is_none());
-    let mut groups = Groups::new();
-    let mut nodes: Vec<Vec<usize>> = Vec::with_capacity(rules.len());
-    for (rule, never) in rules.iter().zip(&never) {
-        // what never matches is in nobody's way, and needs nothing
-        let mine = if never.is_some() { Vec::new() } else { super::nodes(rule) };
-        for pair in mine.windows(2) {
-            groups.join(pair[0], pair[1]);
-        }
-        nodes.push(mine);
-    }
-    let roots: Vec<Option<usize>> =
-        nodes.iter().map(|nodes| nodes.first().map(|&first| groups.root(first))).collect();
     let rings = offer.trampoline.as_ref().is_ok_and(|trampoline| trampoline.audits_rings);
     // a kernel that does not know the list refuses its rules
     let needs_nothing =
-        |rule: &Rule| (rule.list() == List::Exit || rings) && offer.security.never_matches(rule).is_some();
-    let common = |rule: &Rule, hooks: Result<&BTreeSet<Hook>, &String>, obstacle: Judged<'_>| match hooks {
+        |index: usize, rule: &Rule| never[index].is_some() && (rule.list() == List::Exit || rings);
+    let common = |rule: &Rule| {
+        let whole = "a task,always rule makes the kernel record whole tasks";
+        if whole_tasks { Some(whole.to_owned()) } else { offer.security.obstacle(rule) }
+    };
+    let roots = roots(rules.len(), scopes);
+    let mut lacking: Vec<Option<Option<String>>> = vec![None; scopes.all().len()];
+    let trampolines = Obstacles::new(rules, &roots, |index, rule| match &offer.trampoline {
         Err(reason) => Some(reason.clone()),
-        Ok(_) if needs_nothing(rule) => None,
-        Ok(_) if whole_tasks => Some("a task,always rule makes the kernel record whole tasks".into()),
-        Ok(hooks) => offer.security.obstacle(rule).or_else(|| obstacle(rule, services, hooks)),
-    };
-    let trampoline = offer.trampoline.as_ref().map(|trampoline| &trampoline.hooks);
-    let of_trampolines = |rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>| {
-        obstacle::of_ring(rule, rings).or_else(|| obstacle::of_trampolines(rule, services, hooks))
-    };
-    let trampolines = Obstacles::new(rules, &roots, |rule| common(rule, trampoline, &of_trampolines));
-    let tracepoint = offer.tracepoint.as_ref();
-    let tracepoints =
-        Obstacles::new(rules, &roots, |rule| common(rule, tracepoint, &obstacle::of_tracepoints));
+        Ok(_) if needs_nothing(index, rule) => None,
+        Ok(Trampoline { hooks, .. }) => {
+            common(rule).or_else(|| obstacle::of_ring(rule, rings)).or_else(|| {
+                let scope = scopes.of_rule(index);
+                obstacle::of_trampolines(rule, hooks, || {
+                    let found = || obstacle::lacking(rule, scopes.nodes(scope), services, hooks);
+                    lacking[scope].get_or_insert_with(found).clone()
+                })
+            })
+        }
+    });
+    // Asked for only where trampolines do not serve all.
+    let tracepoints = LazyCell::new(|| {
+        Obstacles::new(rules, &roots, |index, rule| match &offer.tracepoint {
+            Err(reason) => Some(reason.clone()),
+            Ok(_) if needs_nothing(index, rule) => None,
+            Ok(hooks) => common(rule)
+                .or_else(|| obstacle::of_tracepoints(rule, scopes.nodes_of_rule(index), services, hooks)),
+        })
+    });
 
     let mut list = ExitList { assignments: vec![None; rules.len()], stubs: BTreeMap::new() };
     for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| is_planned(rule)) {
         let root = roots[index];
         let why = |by_trampolines: bool| match &never[index] {
-            Some(reason) => super::never(reason),
-            None => note(rule, services, by_trampolines),
+            Some(reason) => Cow::Owned(super::never(reason)),
+            None => Cow::Borrowed(note(rule, services, by_trampolines)),
         };
-        let assignment = match (trampolines.of(index, root), tracepoints.of(index, root)) {
-            (None, _) => Assignment::new(EngineKind::Trampoline, why(true)),
-            (Some(_), None) => Assignment::new(EngineKind::Tracepoint, why(false)),
-            (Some(reason), Some(_)) if offer.trampoline.is_ok() => kernel(offer, reason),
-            (_, Some(reason)) => kernel(offer, reason),
-        };
-        list.assignments[index] = Some(assignment);
+        list.assignments[index] = Some(match trampolines.of(index, root) {
+            None => Assignment::new(EngineKind::Trampoline, why(true)),
+            Some(reason) => match tracepoints.of(index, root) {
+                None => Assignment::new(EngineKind::Tracepoint, why(false)),
+                Some(_) if offer.trampoline.is_ok() => kernel(offer, reason),
+                Some(reason) => kernel(offer, reason),
+            },
+        });
     }
-    list.attach(rules, &nodes, offer, services);
+    list.attach(rules, scopes, offer, services);
     list
 }
 
-type Judged<'a> = &'a dyn Fn(&Rule, &Services, &BTreeSet<Hook>) -> Option<String>;
+/// For each rule the group of syscalls that its own are in.
+fn roots(rules: usize, scopes: &Scopes) -> Vec<Option<usize>> {
+    let mut groups = Groups::new();
+    for scope in scopes.all() {
+        for pair in scopes.nodes(scope).windows(2) {
+            groups.join(pair[0], pair[1]);
+        }
+    }
+    let first = |scope: usize| scopes.nodes(scope).first().map(|&first| groups.root(first));
+    let of_scopes: Vec<Option<usize>> = scopes.all().map(first).collect();
+    (0..rules).map(|rule| of_scopes[scopes.of_rule(rule)]).collect()
+}
 
 /// Whether the rule is of a list that is planned here.
 fn is_planned(rule: &Rule) -> bool {
@@ -140,13 +165,13 @@ fn is_planned(rule: &Rule) -> bool {
 
 impl ExitList {
     /// Where the syscalls are judged: by stubs if all can be, else at the exit of every syscall; and what hooks the rules need.
-    fn attach(&mut self, rules: &[Rule], nodes: &[Vec<usize>], offer: &Offer, services: &Services) {
+    fn attach(&mut self, rules: &[Rule], scopes: &Scopes, offer: &Offer, services: &Services) {
         let mut judged = vec![false; ARCHES.len() * abi::SYSCALLS];
         let mut everywhere = None;
-        for ((assignment, rule), nodes) in self.assignments.iter().zip(rules).zip(nodes) {
+        for (index, (assignment, rule)) in self.assignments.iter().zip(rules).enumerate() {
             match assignment.as_ref().map(|assignment| assignment.engine) {
                 Some(EngineKind::Trampoline) if rule.action() == Action::Always => {
-                    for &node in nodes {
+                    for &node in scopes.nodes_of_rule(index) {
                         judged[node] = true;
                     }
                 }
@@ -179,27 +204,35 @@ impl ExitList {
         if everywhere.is_some() {
             self.stubs.retain(|stub, _| stub.moment == Moment::Entry);
         }
-        for ((assignment, rule), nodes) in self.assignments.iter_mut().zip(rules).zip(nodes) {
-            let ours = |assignment: &&mut Assignment| assignment.engine.is_ours() && !nodes.is_empty();
-            let Some(assignment) = assignment.as_mut().filter(ours) else {
+        let mut known: HashMap<_, (Vec<Hook>, Vec<Arc<str>>)> = HashMap::new();
+        for (index, (assignment, rule)) in self.assignments.iter_mut().zip(rules).enumerate() {
+            let needs = |assignment: &&mut Assignment| {
+                assignment.engine.is_ours() && !scopes.nodes_of_rule(index).is_empty()
+            };
+            let Some(assignment) = assignment.as_mut().filter(needs) else {
                 continue;
             };
             let by_trampoline = trampoline.filter(|_| assignment.engine == EngineKind::Trampoline);
-            let (hooks, functions) = attachments(rule, nodes, services, by_trampoline, everywhere.is_none());
-            assignment.hooks = hooks.into_iter().collect();
-            assignment.functions = functions.into_iter().collect();
+            let scope = scopes.of_rule(index);
+            let nodes = scopes.nodes(scope);
+            let records = rule.action() == Action::Always;
+            let needed = known.entry((scope, records, by_trampoline.is_some())).or_insert_with(|| {
+                let (hooks, functions) =
+                    attachments(records, nodes, services, by_trampoline, everywhere.is_none());
+                (hooks.into_iter().collect(), functions.into_iter().collect())
+            });
+            (assignment.hooks, assignment.functions) = needed.clone();
             match (&everywhere, by_trampoline) {
                 (Some(reason), Some(_)) => {
-                    assignment.reason.push_str("; judged at the exit of every syscall: ");
-                    assignment.reason.push_str(reason);
+                    assignment.add_reason(&format!("judged at the exit of every syscall: {reason}"));
                 }
                 (None, Some(trampoline)) => {
                     let absent = absent(rule, nodes, trampoline);
                     if !absent.is_empty() {
-                        assignment
-                            .reason
-                            .push_str("; calls of what this kernel does not have are not seen: ");
-                        assignment.reason.push_str(&absent.join(", "));
+                        let absent = absent.join(", ");
+                        assignment.add_reason(&format!(
+                            "calls of what this kernel does not have are not seen: {absent}"
+                        ));
                     }
                 }
                 _ => {}
@@ -234,16 +267,15 @@ fn title(arch: Arch, number: u32) -> String {
     }
 }
 
-/// The hooks that a rule needs, and the functions whose stubs judge it.
+/// The hooks that a rule on these syscalls needs, and the functions whose stubs judge it. `records`: it does not suppress.
 fn attachments(
-    rule: &Rule,
+    records: bool,
     nodes: &[usize],
     services: &Services,
     trampoline: Option<&Trampoline>,
     by_stubs: bool,
 ) -> (BTreeSet<Hook>, BTreeSet<Arc<str>>) {
     let (mut hooks, mut functions) = (BTreeSet::new(), BTreeSet::new());
-    let records = rule.action() == Action::Always;
     for (arch, number) in nodes.iter().map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32)) {
         let service = services.get(arch, number);
         let ends = service == Service::Full(Family::Exit);
@@ -276,16 +308,18 @@ fn attachments(
 }
 
 /// What a reader of the plan should know of a rule that eBPF programs serve.
-fn note(rule: &Rule, services: &Services, by_trampolines: bool) -> String {
-    let arches = arches(rule);
-    if arches.is_empty() {
-        return "never matches: no such architecture on this machine".into();
+fn note(rule: &Rule, services: &Services, by_trampolines: bool) -> &'static str {
+    let mut arches = (0..ARCHES.len()).filter(|&arch| is_for(rule, arch)).peekable();
+    if arches.peek().is_none() {
+        return "never matches: no such architecture on this machine";
     }
-    let reads_names = arches.iter().any(|&arch| {
-        rule.syscalls().iter().any(|number| matches!(services.get(arch, number), Service::Success(_)))
-    });
-    if !by_trampolines && rule.action() == Action::Always && reads_names {
-        return "inode from the open file; the name's text is read from user memory".into();
+    let mut reads_names = || {
+        arches.any(|arch| {
+            rule.syscalls().iter().any(|number| matches!(services.get(arch, number), Service::Success(_)))
+        })
+    };
+    if !by_trampolines && rule.action() == Action::Always && reads_names() {
+        return "inode from the open file; the name's text is read from user memory";
     }
-    "all its facts are known at the hooks".into()
+    "all its facts are known at the hooks"
 }

@@ -6,7 +6,7 @@ use audit_rules::{Action, Comparison, Field, List, Op, Rule, table};
 use kern::abi::{self, Family};
 use kern::hooks::{Fact, HOOKS, Hook};
 
-use super::{arches, nodes};
+use super::is_for;
 use crate::family::{ARCHES, Service, Services};
 
 /// The hooks that have a part in a fact.
@@ -74,14 +74,17 @@ fn beyond_tracepoints(rule: &Rule) -> Option<String> {
     })
 }
 
-/// The syscalls that decide which engine serves the rule: architecture's index, number, name.
+/// The syscalls that decide which engine serves the rule: architecture's index and number. `nodes` are those on which it can match.
 ///
 /// A rule without `arch=` also names the 32-bit syscalls that happen to have its numbers. They do not decide.
-fn deciding(rule: &Rule) -> impl Iterator<Item = (usize, u32, &'static str)> + '_ {
-    let native = arches(rule).contains(&0);
-    let all = nodes(rule).into_iter().map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32));
+fn deciding<'a>(rule: &Rule, nodes: &'a [usize]) -> impl Iterator<Item = (usize, u32)> + use<'a> {
+    let native = is_for(rule, 0);
+    let all = nodes.iter().map(|node| (node / abi::SYSCALLS, (node % abi::SYSCALLS) as u32));
     all.filter(move |&(arch, _)| arch == 0 || !native)
-        .map(|(arch, number)| (arch, number, table::syscall::name(ARCHES[arch], number).unwrap_or("syscall")))
+}
+
+fn name(arch: usize, number: u32) -> &'static str {
+    table::syscall::name(ARCHES[arch], number).unwrap_or("syscall")
 }
 
 /// Why a rule on operations of `io_uring` cannot be served by programs. `audited`: the kernel's audit sees those operations.
@@ -97,8 +100,13 @@ pub(super) fn of_ring(rule: &Rule, audited: bool) -> Option<String> {
     Some(format!("{} on the io_uring list is judged by the kernel alone", watched.name()))
 }
 
-/// Why the rule by itself cannot be served by trampolines.
-pub(super) fn of_trampolines(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
+/// Why the rule by itself cannot be served by trampolines. `lacking` says what the records of its syscalls lack ([`lacking`]): rules
+/// with the same ones share the answer.
+pub(super) fn of_trampolines(
+    rule: &Rule,
+    hooks: &BTreeSet<Hook>,
+    lacking: impl FnOnce() -> Option<String>,
+) -> Option<String> {
     if let Some(reason) = beyond_sight(rule, hooks) {
         return Some(reason);
     }
@@ -106,17 +114,32 @@ pub(super) fn of_trampolines(rule: &Rule, services: &Services, hooks: &BTreeSet<
     if rule.action() == Action::Never {
         return None;
     }
-    deciding(rule).find_map(|(arch, number, name)| {
+    lacking()
+}
+
+/// Which fact the records of a rule's syscalls lack with these hooks, by the syscalls alone.
+pub(super) fn lacking(
+    rule: &Rule,
+    nodes: &[usize],
+    services: &Services,
+    hooks: &BTreeSet<Hook>,
+) -> Option<String> {
+    deciding(rule, nodes).find_map(|(arch, number)| {
         services
             .facts(arch, number)
             .iter()
             .find_map(|&fact| lack(fact, hooks))
-            .map(|reason| format!("{name}: {reason}"))
+            .map(|reason| format!("{}: {reason}", name(arch, number)))
     })
 }
 
 /// Why the rule by itself cannot be served by tracepoints.
-pub(super) fn of_tracepoints(rule: &Rule, services: &Services, hooks: &BTreeSet<Hook>) -> Option<String> {
+pub(super) fn of_tracepoints(
+    rule: &Rule,
+    nodes: &[usize],
+    services: &Services,
+    hooks: &BTreeSet<Hook>,
+) -> Option<String> {
     if let Some(reason) = beyond_tracepoints(rule) {
         return Some(reason);
     }
@@ -131,20 +154,21 @@ pub(super) fn of_tracepoints(rule: &Rule, services: &Services, hooks: &BTreeSet<
             "it names every syscall, also those whose PATH records need the kernel's path walk".into(),
         );
     }
-    deciding(rule).find_map(|(arch, number, name)| match services.get(arch, number) {
-        Service::None(reason) => Some(format!("{name}: {reason}")),
+    let name = |arch: usize, number: u32, reason: &str| format!("{}: {reason}", name(arch, number));
+    deciding(rule, nodes).find_map(|(arch, number)| match services.get(arch, number) {
+        Service::None(reason) => Some(name(arch, number, reason)),
         Service::Success(_) if !wants_success(rule) => {
-            Some(format!("{name}: only successful ones (-F success=1) are known outside"))
+            Some(name(arch, number, "only successful ones (-F success=1) are known outside"))
         }
         Service::Success(_) => None,
         Service::Full(Family::Exit) if !hooks.contains(&Hook::ProcessExit) => {
-            Some(format!("{name}: it never returns, and this kernel's sched_process_exit comes too late"))
+            Some(name(arch, number, "it never returns, and this kernel's sched_process_exit comes too late"))
         }
         Service::Full(_) => services
             .facts(arch, number)
             .iter()
             .filter(|&&fact| is_by_tracepoint(fact))
             .find_map(|&fact| lack(fact, hooks))
-            .map(|reason| format!("{name}: {reason}")),
+            .map(|reason| name(arch, number, &reason)),
     })
 }

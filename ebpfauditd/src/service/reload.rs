@@ -87,7 +87,7 @@ impl Service {
         if let Some((set, changes)) = replaced {
             let was_enabled = self.is_enabled();
             self.enforcement.replace(set).map_err(|error| error.to_string())?;
-            self.tell(&changes, &Requester::new(sender), was_enabled);
+            self.tell(changes, &Requester::new(sender), was_enabled);
         }
         let formatter = Box::new(settings.formatter());
         self.settings = settings;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use audit_rules::{List, Rule};
+use compat::audit::Status;
 
 use super::Service;
 use crate::engine::ebpf::Counters;
@@ -17,6 +18,11 @@ pub(super) const LOG: &str = "log";
 impl Service {
     /// What was lost, by reason, since the daemon started. Events, but for `kernel` and `log`, which are records.
     pub fn lost(&mut self) -> Lost {
+        self.kernel_status().1
+    }
+
+    /// The status of the kernel's audit, if it gives one, and what was lost.
+    pub(super) fn kernel_status(&mut self) -> (Option<Status>, Lost) {
         let mut lost = Lost::new();
         if let Some(engine) = self.enforcement.ebpf()
             && let Ok(counters) = engine.counted()
@@ -26,17 +32,25 @@ impl Service {
             lost.push(("arguments", counters.lost_arguments));
             lost.push(("nested", counters.lost_nested));
         }
-        if let Some(kernel) = self.enforcement.kernel()
-            && let Ok(count) = kernel.lost()
-        {
-            lost.push(("kernel", count));
+        let mut status = None;
+        if let Some(kernel) = self.enforcement.kernel() {
+            status = kernel.status().ok();
+            if status.is_some() {
+                lost.push(("kernel", kernel.lost_until_asked()));
+            }
         }
         lost.push((LOG, self.recorder.counters().totals().lines.lost));
-        lost
+        (status, lost)
     }
 
     pub(super) fn lost_total(&mut self) -> u64 {
-        total(&self.lost()).saturating_sub(self.forgotten)
+        let lost = self.lost();
+        self.not_forgotten(&lost)
+    }
+
+    /// How much of what was lost came after `lost` was reset last.
+    pub(super) fn not_forgotten(&self, lost: &Lost) -> u64 {
+        total(lost).saturating_sub(self.forgotten)
     }
 
     /// What the programs in the kernel counted; zeros without them.

@@ -17,8 +17,17 @@ pub(super) fn write<V: Pod>(
     first: usize,
     values: &[V],
 ) -> Result<(), EngineError> {
-    let mut values = values.to_vec();
-    let mut keys: Vec<u32> = (first..first + values.len()).map(|key| key as u32).collect();
+    let keys = (first..first + values.len()).map(|key| key as u32).collect();
+    write_at(ebpf, map, keys, values.to_vec())
+}
+
+/// Writes the elements of an array that have these numbers.
+pub(super) fn write_at<V: Pod>(
+    ebpf: &Ebpf,
+    map: &'static str,
+    mut keys: Vec<u32>,
+    mut values: Vec<V>,
+) -> Result<(), EngineError> {
     let before = std::ptr::null();
     call(ebpf, map, bpf_cmd::BPF_MAP_UPDATE_BATCH, before, &mut keys, &mut values)
         .map_err(|error| EngineError::Map { act: "write", map, error: error.to_string() })

@@ -31,16 +31,14 @@ impl Engine {
         batch::write(&self.ebpf, "ea_steps", slot * abi::STEPS, &steps)?;
         let sets: Vec<SetValue> = tables.sets.iter().copied().map(SetValue).collect();
         batch::write(&self.ebpf, "ea_sets", slot * abi::SETS, &sets)?;
-        let mut index: Array<_, EntryValue> = array(&mut self.ebpf, "ea_index")?;
         let base = slot * ARCHES.len() * abi::SYSCALLS;
-        for (at, (&entry, known)) in tables.index.iter().zip(&mut self.index[slot]).enumerate() {
-            if entry != *known {
-                index
-                    .set((base + at) as u32, EntryValue(entry), 0)
-                    .map_err(map_error("write", "ea_index"))?;
-                *known = entry;
-            }
-        }
+        // Nothing is known of it any more should the writing fail half-way.
+        let known = std::mem::take(&mut self.index[slot]);
+        let changed = tables.index.iter().enumerate().filter(|(at, entry)| known.get(*at) != Some(entry));
+        let (keys, entries): (Vec<u32>, Vec<EntryValue>) =
+            changed.map(|(at, &entry)| ((base + at) as u32, EntryValue(entry))).unzip();
+        batch::write_at(&self.ebpf, "ea_index", keys, entries)?;
+        self.index[slot].clone_from(&tables.index);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use kern::abi;
 use super::error::{EngineError, map_error};
 use super::value::TallyValue;
 use super::{Engine, batch};
-use crate::plan::nodes;
+use crate::plan::{Scopes, nodes};
 
 const TALLIES: &str = "ea_tallies";
 const EVALUATIONS: &str = "ea_evaluations";
@@ -53,18 +53,27 @@ impl Tallies {
         batch::write(ebpf, TALLIES, slot * abi::TALLIES, &zeros)
     }
 
-    /// What these rules begin with when they become live: what they have decided already, if they are known.
+    /// What these rules, whose scopes are those, begin with when they become live: what they have decided already, if they are known.
     pub(super) fn known(
         &self,
         ebpf: &Ebpf,
         rules: &[Rule],
+        scopes: &Scopes,
     ) -> Result<HashMap<usize, RuleTally>, EngineError> {
         let mut evaluations = Evaluations::open(ebpf)?;
+        let mut of_scopes = vec![None; scopes.all().len()];
         let mut past = HashMap::with_capacity(rules.len());
-        for rule in rules {
-            let before = match self.past.get(&rule.identity()) {
-                Some(before) => *before,
-                None => RuleTally { evaluations: evaluations.of(rule)?, ..RuleTally::default() },
+        for (index, rule) in rules.iter().enumerate() {
+            let before = if let Some(before) = self.past.get(&rule.identity()) {
+                *before
+            } else {
+                let scope = scopes.of_rule(index);
+                let evaluations = match of_scopes[scope] {
+                    Some(count) => count,
+                    None => evaluations.of(rule, scopes.nodes(scope))?,
+                };
+                of_scopes[scope] = Some(evaluations);
+                RuleTally { evaluations, ..RuleTally::default() }
             };
             past.insert(rule.identity(), before);
         }
@@ -91,7 +100,7 @@ impl Tallies {
         let mut tallies = Vec::with_capacity(self.slots[live].len());
         for rule in &self.slots[live] {
             let sum = sums.get(&rule.identity()).copied().unwrap_or_default();
-            let evaluations = evaluations.of(rule)?.saturating_sub(sum.evaluations);
+            let evaluations = evaluations.of(rule, &nodes(rule))?.saturating_sub(sum.evaluations);
             tallies.push(RuleTally { evaluations, ..sum });
         }
         Ok(tallies)
@@ -129,13 +138,13 @@ impl<'a> Evaluations<'a> {
         Ok(Self { map, known: HashMap::new() })
     }
 
-    /// The sum over the syscalls that a rule of the exit list names.
-    fn of(&mut self, rule: &Rule) -> Result<u64, EngineError> {
+    /// The sum over the syscalls that a rule of the exit list names: `nodes`.
+    fn of(&mut self, rule: &Rule, nodes: &[usize]) -> Result<u64, EngineError> {
         if rule.list() != List::Exit {
             return Ok(0);
         }
         let mut sum = 0;
-        for node in nodes(rule) {
+        for &node in nodes {
             let known = self.known.get(&node).copied();
             sum += if let Some(count) = known {
                 count
