@@ -3,31 +3,19 @@
 //! The order is auditd's where it can be: privilege, configuration, rules, lock, background, engines, log, `DAEMON_START`,
 //! rules in force, ready. Whatever fails leaves the machine as it was.
 
-use std::io;
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::time::Duration;
-
 use audit_rules::Rule;
-use compat::control::socket_path;
 use compat::host::SystemHost;
 use compat::interpret::Format;
-use tokio::io::Interest;
-use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::background::{self, Readiness, Side};
-use crate::control::{Limits, Server};
 use crate::enforcement::Enforcement;
 use crate::engine::{ebpf, kernel};
 use crate::exit;
-use crate::listing;
 use crate::lock_file::LockFile;
 use crate::messages::{self, Reader};
 use crate::options::{Options, Startup};
 use crate::own_record;
 use crate::pidfile::PidFile;
-use crate::plan::{Offer, plan};
 use crate::privilege;
 use crate::recorder::{self, Command, Input};
 use crate::requester::Requester;
@@ -40,13 +28,15 @@ use crate::sink::Sink;
 use crate::stats::Origin;
 use crate::watchable;
 
-/// How often losses are looked for, so also how often they can be said in the log.
-const TICK: Duration = Duration::from_secs(1);
+mod control_plane;
+
+use control_plane::attend;
+
 /// Records that may wait in the kernel while we run, unless the rules say otherwise: the kernel's own 64 is for machines
 /// without a daemon; this is what Debian's rules ask for.
 const BACKLOG_LIMIT: u32 = 8192;
 /// Settings without a kernel to ask: its defaults (`kernel/audit.c`), auditing on.
-const VALUES: Values = Values {
+pub(crate) const VALUES: Values = Values {
     enabled: Enabled::On,
     failure: 1,
     rate_limit: 0,
@@ -262,7 +252,7 @@ fn start(options: Options, settings: Settings, rules: First) -> Result<Service, 
     Ok(service)
 }
 
-fn engine_options(options: &Options) -> ebpf::Options {
+pub(crate) fn engine_options(options: &Options) -> ebpf::Options {
     ebpf::Options {
         ring_bytes: options.ring_bytes.unwrap_or(ebpf::RING_BYTES),
         trampolines: !options.mask_trampolines,
@@ -330,115 +320,4 @@ fn first_set(
         set.set(Setting::BacklogLimit, found.backlog_limit.max(BACKLOG_LIMIT)).map_err(refused)?;
     }
     Ok((found, set, changes))
-}
-
-/// The main thread's loop: signals, clients, losses. Ends with the sender of the signal that ends the daemon.
-async fn attend(
-    service: &mut Service,
-    run_dir: &Path,
-    signals: Signals,
-    readiness: &mut Option<Readiness>,
-) -> Result<Subject, Failure> {
-    let failed = |what: &str, error: io::Error| Failure::new(exit::FAILED, format!("cannot {what}: {error}"));
-    // SAFETY: `Signals` owns its descriptor, always gives the same one, and lives inside the `AsyncFd` until that is dropped.
-    let signals = unsafe { AsyncFd::register_with_interest(signals, Interest::READABLE) }
-        .map_err(|error| failed("wait for signals", error.into()))?;
-    let watched = descriptor(service.watched())
-        .map_err(|error| failed("wait for the ends of watched directories", error))?;
-    let others = descriptor(service.others())
-        .map_err(|error| failed("wait for changes of the kernel's rules", error))?;
-    let held =
-        descriptor(service.requests()).map_err(|error| failed("wait for rules of other programs", error))?;
-    let (_server, mut requests) = Server::bind(&socket_path(run_dir), Limits::default())
-        .map_err(|error| Failure::new(exit::FAILED, error))?;
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    if let Some(readiness) = readiness.take() {
-        let background = readiness.is_background();
-        readiness.ready().map_err(|error| failed("let go of the terminal", error))?;
-        if background {
-            messages::terminal_is_gone();
-        }
-    }
-    loop {
-        tokio::select! {
-            ready = signals.readable() => {
-                let mut ready = ready.map_err(|error| failed("wait for signals", error))?;
-                while let Some((request, sender)) =
-                    signals.get_ref().next().map_err(|error| failed("read a signal", error))?
-                {
-                    if !service.signal(request, sender) {
-                        return Ok(sender);
-                    }
-                }
-                ready.clear_ready();
-            }
-            ready = readable(watched.as_ref()) => {
-                let mut ready =
-                    ready.map_err(|error| failed("wait for the ends of watched directories", error))?;
-                service.forget_lost();
-                ready.clear_ready();
-            }
-            ready = readable(others.as_ref()) => {
-                let mut ready =
-                    ready.map_err(|error| failed("wait for changes of the kernel's rules", error))?;
-                // Its count says nothing: what has changed is looked up.
-                let _ = nix::unistd::read(ready.get_inner(), &mut [0; 8]);
-                ready.clear_ready();
-                service.follow_kernel();
-            }
-            ready = readable(held.as_ref()) => {
-                let mut ready = ready.map_err(|error| failed("wait for rules of other programs", error))?;
-                service.meet_requests();
-                ready.clear_ready();
-            }
-            Some(request) = requests.recv() => request.answer(service),
-            _ = ticks.tick() => service.tick(),
-        }
-    }
-}
-
-/// A descriptor that can be waited for.
-fn descriptor(fd: io::Result<Option<OwnedFd>>) -> io::Result<Option<AsyncFd<OwnedFd>>> {
-    // SAFETY: the `OwnedFd` always gives the descriptor that it owns, and lives inside the `AsyncFd` until that is dropped.
-    let register = |fd| unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
-    Ok(fd?.map(register).transpose()?)
-}
-
-/// Waits for a descriptor, or for ever where there is none.
-async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard<'_, OwnedFd>> {
-    match fd {
-        Some(fd) => fd.readable().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What the kernel offers, as text for `--probe`.
-pub fn probe(options: &Options) -> String {
-    listing::offer(&look(options))
-}
-
-/// The plan for a rules file, as text for `--plan`, and the exit code. Changes nothing.
-pub fn show_plan(options: &Options) -> Result<String, (String, u8)> {
-    let path = options.config_dir.join(rules_file::NAME);
-    let rules = Rules::read(&path, &SystemHost).map_err(|error| (error.to_string(), exit::CONFIG))?;
-    let mut set = RuleSet::new(VALUES);
-    let mut ignored = Vec::new();
-    rules
-        .apply(&mut set, &mut ignored, watchable::check)
-        .map_err(|error| (error.to_string(), exit::CONFIG))?;
-    for line in rules.ignored().chain(&ignored) {
-        log::warn!("{line}");
-    }
-    let mut offer = look(options);
-    offer.learn(set.rules());
-    let listed: Vec<&Rule> = set.rules().iter().collect();
-    Ok(listing::plan(&listed, &plan(set.rules(), &offer)))
-}
-
-/// Probes without changing anything.
-fn look(options: &Options) -> Offer {
-    let mut offer = ebpf::Engine::probe(&engine_options(options));
-    offer.kernel_audit = kernel::probe().map_err(|error| error.to_string());
-    offer
 }

@@ -31,6 +31,7 @@ pub mod options;
 pub mod own_record;
 pub mod pidfile;
 pub mod plan;
+pub mod preview;
 pub mod privilege;
 pub mod proctitle;
 pub mod recorder;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ebpfauditd::options::{HELP, Options, Task, USAGE};
-use ebpfauditd::{daemon, exit, messages};
+use ebpfauditd::{daemon, exit, messages, preview};
 
 fn main() -> ExitCode {
     messages::install();
@@ -20,8 +20,8 @@ fn main() -> ExitCode {
         Task::Run => daemon::run(options),
         Task::Help => print(&format!("{USAGE}\n{HELP}\n")),
         Task::Version => print(&format!("ebpfauditd {}\n", env!("CARGO_PKG_VERSION"))),
-        Task::Probe => print(&daemon::probe(&options)),
-        Task::Plan => match daemon::show_plan(&options) {
+        Task::Probe => print(&preview::probe(&options)),
+        Task::Plan => match preview::show_plan(&options) {
             Ok(text) => print(&text),
             Err((error, code)) => {
                 for line in error.lines() {
