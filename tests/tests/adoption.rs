@@ -19,6 +19,8 @@ use tests::side::{Daemon, Side};
 const LIMIT: Duration = Duration::from_secs(20);
 /// Nobody else asks for the session of a process with such a number.
 const ASKED: &str = "11259375";
+/// A rule of `audit.rules`, for calls that nobody makes.
+const OWN: &str = "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own";
 /// How often the program asks, some 0.2 ms apart.
 const COUNT: usize = 5000;
 
@@ -57,8 +59,7 @@ fn a_program_of_libaudit_adds_lists_and_deletes_rules() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let program = libaudit::program(scratch.path())?;
     let do_rules = |words: &[&str]| run(Command::new(&program).args(words), LIMIT);
-    let own = "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own".to_owned();
-    let daemon = Daemon::start(Side::Ours, &audit, &[own], &[])?;
+    let daemon = Daemon::start(Side::Ours, &audit, &[OWN.to_owned()], &[])?;
 
     do_rules(&["add-and-ask", ASKED, "added", &COUNT.to_string()])?.success()?;
     await_keys(&daemon, &["own", "added"])?;
@@ -111,7 +112,7 @@ fn nobody_sees_a_program_wait() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let program = libaudit::program(scratch.path())?;
     let words = [
-        "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own".to_owned(),
+        OWN.to_owned(),
         format!("-a always,exit -F arch=b64 -S sendto -F exe={} -F key=sent", program.display()),
     ];
     let daemon = Daemon::start(Side::Ours, &audit, &words, &[])?;
@@ -135,8 +136,7 @@ fn a_program_without_privilege_gets_no_rule_into_force() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let program = libaudit::program(scratch.path())?;
     std::fs::set_permissions(scratch.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    let own = "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own".to_owned();
-    let daemon = Daemon::start(Side::Ours, &audit, &[own], &[])?;
+    let daemon = Daemon::start(Side::Ours, &audit, &[OWN.to_owned()], &[])?;
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set", "-audit_control", "--inh-caps", "-audit_control"]).arg(&program);
     let refused = run(command.args(["add", ASKED, "added"]), LIMIT)?;
@@ -154,9 +154,8 @@ fn nobody_waits_for_a_daemon_that_ends() -> Result<()> {
     let audit = Audit::hold()?;
     let scratch = tempfile::tempdir()?;
     let program = libaudit::program(scratch.path())?;
-    let own = "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own".to_owned();
     for _ in 0..3 {
-        let daemon = Daemon::start(Side::Ours, &audit, std::slice::from_ref(&own), &[])?;
+        let daemon = Daemon::start(Side::Ours, &audit, &[OWN.to_owned()], &[])?;
         let over = AtomicBool::new(false);
         let (rounds, stopped) = thread::scope(|scope| {
             let adding = scope.spawn(|| -> Result<usize> {
@@ -195,8 +194,7 @@ fn a_rule_that_the_kernel_does_not_get_is_taken_out_again() -> Result<()> {
     let audit = Audit::hold()?;
     let scratch = tempfile::tempdir()?;
     let program = libaudit::program(scratch.path())?;
-    let own = "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own".to_owned();
-    let daemon = Daemon::start(Side::Ours, &audit, &[own], &[])?;
+    let daemon = Daemon::start(Side::Ours, &audit, &[OWN.to_owned()], &[])?;
     let plan = daemon.plan()?;
     run(Command::new(&program).args(["send-elsewhere", ASKED, "lost"]), LIMIT)?.success()?;
     let end = Instant::now() + LIMIT;
@@ -222,8 +220,7 @@ fn the_original_auditctl_under_another_name_works_on() -> Result<()> {
     std::fs::copy(original::AUDITCTL, &copy)?;
     let auditctl =
         |words: &[&str]| -> Result<String> { run(Command::new(&copy).args(words), LIMIT)?.success() };
-    let own = "-a always,exit -F arch=b64 -S setsid -F auid=12345 -F key=own".to_owned();
-    let daemon = Daemon::start(Side::Ours, &audit, &[own], &[])?;
+    let daemon = Daemon::start(Side::Ours, &audit, &[OWN.to_owned()], &[])?;
     let watched = scratch.path().join("watched");
     std::fs::write(&watched, "x")?;
     let path = watched.to_str().context("a place that is not UTF-8")?;
