@@ -251,7 +251,7 @@ impl<'a> Session<'a> {
         let sent = kill(Pid::from_raw(pid), signal)
             .and_then(|()| if signal == SIGTERM { await_end(pid) } else { Ok(()) });
         sent.map_err(|errno| {
-            let text = format!("Failed sending signal to auditd ({})", errno.desc());
+            let text = format!("Failed sending signal to auditd ({})", reason(&errno.into()));
             self.console.log(Severity::Error, text.as_bytes());
             Stop::Exit(exit::FAILURE)
         })
@@ -300,8 +300,7 @@ pub(super) fn rule_reason(error: &io::Error, add: bool) -> String {
 
 /// The words of `strerror(3)`, or our own for what has no errno.
 pub(super) fn reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => Errno::from_raw(number).desc().to_owned(),
-        None => error.to_string(),
-    }
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
+    number.and_then(|number| text.strip_suffix(&number)).unwrap_or(&text).to_owned()
 }
