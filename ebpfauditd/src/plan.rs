@@ -314,6 +314,9 @@ fn task(rule: &Rule, offer: &Offer) -> Assignment {
     if let (Some(reason), Ok(_)) = (offer.security.never_matches(rule), &offer.tracepoint) {
         return Assignment::new(EngineKind::Tracepoint, never(&reason));
     }
+    if let Some(reason) = offer.security.obstacle(rule) {
+        return kernel(offer, reason);
+    }
     let fork = offer.tracepoint.as_ref().is_ok_and(|hooks| hooks.contains(&Hook::Fork));
     match rule.action() {
         Action::Never if fork => {
