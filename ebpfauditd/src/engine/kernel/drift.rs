@@ -44,12 +44,14 @@ impl<A: Audit> Engine<A> {
             return Ok(Drift::default());
         }
         let listed = self.kernel.list_rules()?;
-        let present: HashSet<&Vec<u8>> = listed.iter().collect();
+        let mut present: HashSet<Vec<u8>> = listed.iter().filter_map(|rule| in_our_bytes(rule)).collect();
+        present.extend(listed.iter().cloned());
         self.never &= present.contains(&self.task_never);
         let exposed = self.hidden && !present.contains(&self.hide_us);
         let mut dropped = Vec::new();
         for rule in std::mem::take(&mut self.loaded) {
-            if present.contains(&rule) || self.has(&rule) {
+            // Others must not find one there that they have just deleted, so theirs are not tried; they came from such a list.
+            if present.contains(&rule) || (!self.adopted.contains(&rule) && self.has(&rule)) {
                 self.loaded.push(rule);
             } else {
                 dropped.push(rule);
@@ -124,4 +126,9 @@ impl<A: Audit> Engine<A> {
             Err(error) => errno_of(&error) == Errno::EEXIST,
         }
     }
+}
+
+/// A rule that the kernel lists, as we write it.
+fn in_our_bytes(listed: &[u8]) -> Option<Vec<u8>> {
+    Rule::decode(listed).ok().map(|rule| rule.encode())
 }

@@ -9,13 +9,14 @@ use crate::ruleset::Setting;
 impl<A: Audit> Engine<A> {
     /// The first half of the end: our rules are removed, and auditing is off again if it was off. What the kernel still
     /// has to say can be received after this; then [`restore`](Self::restore).
+    ///
+    /// Rules that others have put there stay where they are: whoever deletes one just now must find it.
     pub fn quiet(&mut self) {
         if self.locked {
             return;
         }
         let mut rules = std::mem::take(&mut self.loaded);
-        let left = self.adopted.iter().filter(|rule| rules.contains(rule));
-        self.before.rules.extend(left.cloned());
+        rules.retain(|rule| !self.adopted.contains(rule));
         if std::mem::take(&mut self.never) {
             rules.push(self.task_never.clone());
         }

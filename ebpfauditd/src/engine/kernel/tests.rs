@@ -346,14 +346,21 @@ fn an_adopted_rule_that_is_served_elsewhere_stays_listed_without_effect() {
 #[test]
 fn what_was_adopted_and_not_deleted_stays_after_us() {
     let (fake, mut engine) = start(with_rules(&["-w /before -p r"]));
-    put(&fake, "-w /stays -p r", false);
-    put(&fake, "-w /goes -p r", false);
+    let lines = ["-w /stays -p r", "-w /late -p r", "-w /goes -p r"];
+    for line in lines {
+        put(&fake, line, false);
+    }
     let added: Vec<Vec<u8>> = engine.drift().unwrap().added.iter().map(|(rule, _)| rule.encode()).collect();
-    assert_eq!(added.len(), 2);
+    assert_eq!(added.len(), lines.len());
     engine.adopt(added);
-    engine.keep([&rule("-w /stays -p r")].into_iter());
+    let (stays, late) = (rule(lines[0]), rule(lines[1]));
+    engine.keep([&stays, &late].into_iter());
     engine.apply([]).unwrap();
-    assert!(!listed(&fake).contains(&"-w /goes -p r".to_owned()), "{:?}", listed(&fake));
+    assert_eq!(listed(&fake), [NEVER, "-a never,exit -S all", HIDE, lines[0], lines[1]]);
+    // Whoever deletes one while the engine ends finds it, and it does not come back.
+    engine.quiet();
+    assert_eq!(listed(&fake), [HIDE, lines[0], lines[1]]);
+    fake.0.borrow_mut().rules.retain(|bytes| *bytes != late.encode());
     drop(engine);
-    assert_eq!(listed(&fake), ["-w /before -p r", "-w /stays -p r"]);
+    assert_eq!(listed(&fake), ["-w /before -p r", lines[0]]);
 }
