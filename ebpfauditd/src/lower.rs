@@ -362,6 +362,10 @@ pub fn lower(
     if ring_nodes.iter().any(|&at| index[at].first != 0 || index[at].needs != 0) {
         builder.tables.flags |= abi::CONFIG_RING;
     }
+    let is_open = |entry: &Entry| (Family::Open as u16..=Family::Openat2 as u16).contains(&entry.family);
+    if index.iter().all(|entry| entry.first == 0 || !is_open(entry)) {
+        builder.tables.flags |= abi::CONFIG_WATCHED_OPENS;
+    }
     builder.tables.index = index;
     for (object, list) in by_watched {
         if matches!(object, Watched::Inode(_)) {

@@ -52,6 +52,14 @@ pub struct Function {
     pub prototype: Prototype,
 }
 
+impl Function {
+    /// Whether it carries out an open of the families `Open`, `Openat`, `Openat2`, by whatever ABI.
+    pub fn is_open(&self) -> bool {
+        let call = self.name.rsplit_once("_sys_").map(|(_, call)| call);
+        call.is_some_and(|call| matches!(call, "open" | "creat" | "openat" | "openat2"))
+    }
+}
+
 /// When a program runs that hangs at a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {

@@ -33,6 +33,8 @@ typedef long long s64;
 /* not all stubs are there yet: that program judges what no stub has */
 #define EA_CONFIG_TAKEOVER 64
 #define EA_CONFIG_ROLES    128 /* there are subj_role= rules */
+/* of open, creat, openat and openat2 nothing but watches speak */
+#define EA_CONFIG_WATCHED_OPENS 256
 
 /* One element; what changes at run time. */
 struct ea_config {

@@ -53,6 +53,10 @@ struct {
 
 struct {
 	EA_PROGRAM_MAP;
+} ea_fexits_open SEC(".maps");
+
+struct {
+	EA_PROGRAM_MAP;
 } ea_fexits_unused SEC(".maps");
 
 struct {

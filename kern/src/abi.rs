@@ -58,6 +58,8 @@ pub const CONFIG_RING: u32 = 32;
 pub const CONFIG_TAKEOVER: u32 = 64;
 /// `EA_CONFIG_ROLES`
 pub const CONFIG_ROLES: u32 = 128;
+/// `EA_CONFIG_WATCHED_OPENS`
+pub const CONFIG_WATCHED_OPENS: u32 = 256;
 
 numbered! {
     /// Why an event was lost.

@@ -458,33 +458,46 @@ pub struct Judge {
     pub place: Place,
     /// The map that the stubs find it in.
     pub programs: &'static str,
+    /// The one that it goes on into itself.
+    pub behind: Option<&'static Judge>,
 }
 
 /// Syscalls that return, whose function calls its argument `regs`.
 pub const FEXIT: Judge = Judge {
     place: Place { program: "ea_fexit", kind: HookKind::Fexit, target: "__x64_sys_umask" },
     programs: "ea_fexits",
+    behind: None,
+};
+
+/// open, creat, openat and openat2: most of them end here.
+pub const FEXIT_OPEN: Judge = Judge {
+    place: Place { program: "ea_fexit_open", kind: HookKind::Fexit, target: "__x64_sys_umask" },
+    programs: "ea_fexits_open",
+    behind: Some(&FEXIT),
 };
 
 /// Syscalls that return, whose function calls its argument `__unused`.
 pub const FEXIT_UNUSED: Judge = Judge {
     place: Place { program: "ea_fexit_unused", kind: HookKind::Fexit, target: "__do_sys_getpid" },
     programs: "ea_fexits_unused",
+    behind: None,
 };
 
 /// Syscalls that do not return.
 pub const FENTRY: Judge = Judge {
     place: Place { program: "ea_fentry", kind: HookKind::Fentry, target: "__x64_sys_exit_group" },
     programs: "ea_fentries",
+    behind: None,
 };
 
 /// Every judge.
-pub const JUDGES: [Judge; 3] = [FEXIT, FEXIT_UNUSED, FENTRY];
+pub const JUDGES: [Judge; 4] = [FEXIT, FEXIT_OPEN, FEXIT_UNUSED, FENTRY];
 
 /// What notes the file of a syscall's first argument. It is large, and many functions have it.
 pub const FILE_CALL: Judge = Judge {
     place: Place { program: "ea_file_call", kind: HookKind::Fentry, target: "__x64_sys_fchmod" },
     programs: "ea_file_calls",
+    behind: None,
 };
 
 /// A small program with one of everything in which the two objects differ: a kernel that takes it takes the object.

@@ -11,7 +11,7 @@ use audit_rules::{List, Rule};
 use aya::maps::{MapData, RingBuf};
 use aya::{Btf, Ebpf};
 use kern::abi;
-use kern::hooks::{FENTRY, FEXIT, FEXIT_UNUSED, FORGET, Hook, Judge};
+use kern::hooks::{FENTRY, FEXIT, FEXIT_OPEN, FEXIT_UNUSED, FORGET, Hook, Judge};
 
 use crate::context::Contexts;
 use crate::decode::Decoder;
@@ -132,6 +132,7 @@ pub struct Engine {
 fn judge_of(stub: &Stub) -> &'static Judge {
     match (stub.moment, stub.function.prototype) {
         (Moment::Entry, _) => &FENTRY,
+        (Moment::Exit, Prototype::Registers) if stub.function.is_open() => &FEXIT_OPEN,
         (Moment::Exit, Prototype::Registers) => &FEXIT,
         (Moment::Exit, Prototype::Unused) => &FEXIT_UNUSED,
     }
@@ -306,10 +307,10 @@ impl Engine {
         Ok(())
     }
 
-    /// The judges of stubs that are not loaded.
+    /// The judges of stubs that are not loaded, each after the one that it goes on into.
     fn missing_judges<'a>(&self, stubs: impl Iterator<Item = &'a Stub>) -> Vec<&'static Judge> {
         let mut judges = Vec::new();
-        for judge in stubs.map(judge_of) {
+        for judge in stubs.map(judge_of).flat_map(|judge| judge.behind.into_iter().chain([judge])) {
             if !judges.contains(&judge) && program::descriptor(&self.ebpf, &judge.place).is_none() {
                 judges.push(judge);
             }

@@ -112,6 +112,7 @@ fn each_watched_name_has_its_own_run() {
     // the watches are not among a syscall's own steps, and an open that hits none leaves nothing behind
     let open = entry(&tables, "openat");
     assert_eq!(open.first, 0);
+    assert_ne!(tables.flags & abi::CONFIG_WATCHED_OPENS, 0);
     assert_eq!(open.needs & (abi::NEED_WATCH | abi::NEED_HIT), abi::NEED_WATCH | abi::NEED_HIT);
     // what makes or removes names is noted whole
     let mkdir = entry(&tables, "mkdir");
@@ -127,6 +128,7 @@ fn a_call_that_one_rule_wants_whole_is_noted_whole() {
     let alone = tables(&rules(&[&tree]));
     assert_eq!(entry(&alone, "openat").needs, abi::NEED_NAMES | abi::NEED_HIT);
     assert_ne!(alone.flags & abi::CONFIG_TREES, 0);
+    assert_eq!(alone.flags & abi::CONFIG_WATCHED_OPENS, 0);
     let beside = tables(&rules(&[&tree, "-a always,exit -F arch=b64 -S openat -F exit=-EACCES -k d"]));
     assert_eq!(entry(&beside, "openat").needs, abi::NEED_NAMES);
 }
