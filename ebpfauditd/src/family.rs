@@ -39,6 +39,9 @@ impl Service {
     }
 }
 
+/// Opens, most of which meet no watch.
+pub const OPENS: [Family; 3] = [Family::Open, Family::Openat, Family::Openat2];
+
 const PATH: Service = Service::None("its PATH records are known only inside the kernel's path walk");
 const FILE: Service = Service::None("its PATH record is made from a descriptor before the change");
 const IPC: Service = Service::None("its IPC record is made inside the kernel");
@@ -176,6 +179,11 @@ const ONE_LOOKUP: &[&str] = &[
 
 /// The modules of a kernel that has none cannot be loaded: then there is no name to record.
 const MODULE_LOADERS: [&str; 2] = ["init_module", "finit_module"];
+
+/// Whether the syscall of this name is one of [`OPENS`], whatever the architecture.
+pub fn is_open(name: &str) -> bool {
+    SERVICES.iter().any(|(service, names)| OPENS.contains(&service.family()) && names.contains(&name))
+}
 
 /// How the tracepoint engine serves syscall `number` of `arch`. `modules`: the kernel can load modules.
 pub fn service(arch: Arch, number: u32, modules: bool) -> Service {

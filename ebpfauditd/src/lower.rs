@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use audit_rules::{Action, Condition, Field, List, Op, Rule};
 use kern::abi::{self, Entry, Family, Record, Step};
 
-use crate::family::{ARCHES, Lookups, Services};
+use crate::family::{ARCHES, Lookups, OPENS, Services};
 use crate::plan::{EngineKind, Plan, arches, ring_node};
 use crate::watch::Watches;
 
@@ -362,7 +362,7 @@ pub fn lower(
     if ring_nodes.iter().any(|&at| index[at].first != 0 || index[at].needs != 0) {
         builder.tables.flags |= abi::CONFIG_RING;
     }
-    let is_open = |entry: &Entry| (Family::Open as u16..=Family::Openat2 as u16).contains(&entry.family);
+    let is_open = |entry: &Entry| OPENS.iter().any(|&family| entry.family == family as u16);
     if index.iter().all(|entry| entry.first == 0 || !is_open(entry)) {
         builder.tables.flags |= abi::CONFIG_WATCHED_OPENS;
     }

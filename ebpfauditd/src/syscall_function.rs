@@ -7,7 +7,7 @@ use std::sync::Arc;
 use audit_rules::{Arch, table};
 use kern::abi;
 
-use crate::family::{ARCHES, node};
+use crate::family::{ARCHES, is_open, node};
 
 mod symbol;
 
@@ -53,10 +53,9 @@ pub struct Function {
 }
 
 impl Function {
-    /// Whether it carries out an open of the families `Open`, `Openat`, `Openat2`, by whatever ABI.
+    /// Whether it carries out an [open](crate::family::OPENS), by whatever ABI.
     pub fn is_open(&self) -> bool {
-        let call = self.name.rsplit_once("_sys_").map(|(_, call)| call);
-        call.is_some_and(|call| matches!(call, "open" | "creat" | "openat" | "openat2"))
+        self.name.rsplit_once("_sys_").is_some_and(|(_, call)| is_open(call))
     }
 }
 
@@ -279,5 +278,19 @@ mod tests {
         let functions = Functions::new(&kernel);
         assert_eq!(name_of(&functions, 0, b"openat").unwrap(), "__x64_sys_openat");
         assert_eq!(name_of(&functions, 0, b"unlink"), Err(Missing::Symbols));
+    }
+
+    #[test]
+    fn opens_are_known_by_their_functions() {
+        let is_open =
+            |name: &str| Function { name: name.into(), id: 1, prototype: Prototype::Registers }.is_open();
+        for name in ["__x64_sys_open", "__ia32_compat_sys_openat", "__ia32_sys_creat", "__x64_sys_openat2"] {
+            assert!(is_open(name), "{name}");
+        }
+        for name in
+            ["__x64_sys_open_tree", "__x64_sys_open_by_handle_at", "__x64_sys_mq_open", "__do_sys_getpid"]
+        {
+            assert!(!is_open(name), "{name}");
+        }
     }
 }

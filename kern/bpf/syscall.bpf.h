@@ -187,7 +187,7 @@ PROGRAM_WITH_LAST("fexit/__x64_sys_umask", ea_fexit, SYSCALL_OWN_STACK(ctx, ea_f
 /*
  * Where stubs of opens go on: as good as all opens end here where nothing but watches speak of
  * them, without a look at what the rules say of the syscall. This is what syscall__is_nothing
- * finds.
+ * finds. It goes on only where that is not so, which PROGRAM_WITH_LAST cannot say.
  */
 static __always_inline int syscall__is_unwatched_open(s64 value)
 {

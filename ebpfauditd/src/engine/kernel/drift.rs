@@ -44,14 +44,19 @@ impl<A: Audit> Engine<A> {
             return Ok(Drift::default());
         }
         let listed = self.kernel.list_rules()?;
-        let mut present: HashSet<Vec<u8>> = listed.iter().filter_map(|rule| in_our_bytes(rule)).collect();
-        present.extend(listed.iter().cloned());
+        let present: HashSet<&Vec<u8>> = listed.iter().collect();
         self.never &= present.contains(&self.task_never);
         let exposed = self.hidden && !present.contains(&self.hide_us);
         let mut dropped = Vec::new();
         for rule in std::mem::take(&mut self.loaded) {
-            // Others must not find one there that they have just deleted, so theirs are not tried; they came from such a list.
-            if present.contains(&rule) || (!self.adopted.contains(&rule) && self.has(&rule)) {
+            let is_there = present.contains(&rule)
+                || if self.adopted.contains(&rule) {
+                    // Not tried: nobody is to find one there that he has just deleted. It came from such a list.
+                    listed.iter().any(|other| in_our_bytes(other).as_ref() == Some(&rule))
+                } else {
+                    self.has(&rule)
+                };
+            if is_there {
                 self.loaded.push(rule);
             } else {
                 dropped.push(rule);
