@@ -265,6 +265,8 @@ pub fn lower(
     let mut tests = Vec::with_capacity(rules.len());
     let mut by_syscall: Vec<Vec<usize>> = vec![Vec::new(); ARCHES.len() * abi::SYSCALLS];
     let mut watched: Vec<Option<u16>> = vec![None; ARCHES.len() * abi::SYSCALLS];
+    // what watches name otherwise than by a class of `perm=`
+    let mut watched_by_number = vec![false; ARCHES.len() * abi::SYSCALLS];
     let mut by_watched: BTreeMap<Watched, Vec<usize>> = BTreeMap::new();
     let (mut task, mut exclude, mut ring) = (Vec::new(), Vec::new(), Vec::new());
     let mut watches_outside = 0;
@@ -301,6 +303,7 @@ pub fn lower(
                 Some(object) => {
                     for &at in nodes {
                         *watched[at].get_or_insert(0) |= needs[index];
+                        watched_by_number[at] |= rule.condition(Field::Perm).is_none();
                     }
                     by_watched.entry(object).or_default().push(index);
                 }
@@ -365,6 +368,16 @@ pub fn lower(
     let is_open = |entry: &Entry| OPENS.iter().any(|&family| entry.family == family as u16);
     if index.iter().all(|entry| entry.first == 0 || !is_open(entry)) {
         builder.tables.flags |= abi::CONFIG_WATCHED_OPENS;
+    }
+    // what the classes name opens one file at most, which is then all it looks up; an exec's opens say what they are
+    let is_alone = |(at, entry): (usize, &Entry)| {
+        entry.needs & (abi::NEED_NAMES | abi::NEED_WATCH) == 0
+            || entry.needs & abi::NEED_HIT != 0
+            || is_exec(entry)
+            || (entry.first == 0 && !watched_by_number[at])
+    };
+    if index.iter().enumerate().all(is_alone) {
+        builder.tables.flags |= abi::CONFIG_WATCHED_FILES;
     }
     builder.tables.index = index;
     for (object, list) in by_watched {

@@ -35,6 +35,8 @@ typedef long long s64;
 #define EA_CONFIG_ROLES    128 /* there are subj_role= rules */
 /* of open, creat, openat and openat2 nothing but watches speak */
 #define EA_CONFIG_WATCHED_OPENS 256
+/* of a file that was there, and is opened but for an exec, nothing but a watch on it speaks */
+#define EA_CONFIG_WATCHED_FILES 512
 
 /* One element; what changes at run time. */
 struct ea_config {

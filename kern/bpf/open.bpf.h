@@ -259,15 +259,19 @@ static __always_inline int open__is_unwatched(u64 *ctx, u32 generation)
 	struct ea_entry *entry;
 	struct inode *inode;
 	struct pt_regs *regs;
-	u32 needs;
+	u32 flags, open_flag, needs;
 
-	if (walk__is_error((u64)file) ||
-	    (ea_config.flags[generation & 1] & (EA_CONFIG_TREES | EA_CONFIG_RING)) ||
-	    ((u32)GET(how, open_flag) & O_CREAT))
+	if (walk__is_error((u64)file))
+		return 0;
+	flags = ea_config.flags[generation & 1];
+	open_flag = (u32)GET(how, open_flag);
+	if ((flags & (EA_CONFIG_TREES | EA_CONFIG_RING)) || (open_flag & O_CREAT))
 		return 0;
 	inode = GET(file, f_inode);
 	if (mark__is_set(GET(inode, i_ino), generation))
 		return 0;
+	if ((flags & EA_CONFIG_WATCHED_FILES) && !(open_flag & __FMODE_EXEC))
+		return 1;
 	task = task__current();
 	regs = task__regs(task);
 	entry = maps__entry(generation, task__arch_index(task), GET(regs, orig_ax));

@@ -91,6 +91,8 @@ struct super_block___walk {
 #define O_EXCL      00000200
 #define O_PATH      010000000
 #define __O_TMPFILE 020000000
+/* linux/fs.h: only the kernel's own opens for an exec have it */
+#define __FMODE_EXEC 0x20
 
 #define S_IFREG   0100000
 #define S_IFDIR   0040000

@@ -60,6 +60,8 @@ pub const CONFIG_TAKEOVER: u32 = 64;
 pub const CONFIG_ROLES: u32 = 128;
 /// `EA_CONFIG_WATCHED_OPENS`
 pub const CONFIG_WATCHED_OPENS: u32 = 256;
+/// `EA_CONFIG_WATCHED_FILES`
+pub const CONFIG_WATCHED_FILES: u32 = 512;
 
 numbered! {
     /// Why an event was lost.

@@ -113,6 +113,8 @@ fn each_watched_name_has_its_own_run() {
     let open = entry(&tables, "openat");
     assert_eq!(open.first, 0);
     assert_ne!(tables.flags & abi::CONFIG_WATCHED_OPENS, 0);
+    // mkdir is not judged by watches alone
+    assert_eq!(tables.flags & abi::CONFIG_WATCHED_FILES, 0);
     assert_eq!(open.needs & (abi::NEED_WATCH | abi::NEED_HIT), abi::NEED_WATCH | abi::NEED_HIT);
     // what makes or removes names is noted whole
     let mkdir = entry(&tables, "mkdir");
@@ -131,6 +133,24 @@ fn a_call_that_one_rule_wants_whole_is_noted_whole() {
     assert_eq!(alone.flags & abi::CONFIG_WATCHED_OPENS, 0);
     let beside = tables(&rules(&[&tree, "-a always,exit -F arch=b64 -S openat -F exit=-EACCES -k d"]));
     assert_eq!(entry(&beside, "openat").needs, abi::NEED_NAMES);
+}
+
+#[test]
+fn files_that_are_watched_by_classes_alone_are_known_as_such() {
+    let directory = tempfile::tempdir().unwrap();
+    let watch = format!("-w {}/one -p rwxa -k w", directory.path().display());
+    let alone = |more: &[&str]| {
+        let lines: Vec<&str> = [watch.as_str()].into_iter().chain(more.iter().copied()).collect();
+        tables(&rules(&lines)).flags & abi::CONFIG_WATCHED_FILES != 0
+    };
+    assert!(alone(&[]));
+    assert!(alone(&["-a always,exit -F arch=b64 -S kill -k k", "-a always,exit -F arch=b64 -S execve -k e"]));
+    assert!(!alone(&["-a always,exit -F arch=b64 -S openat -F exit=-EACCES -k d"]));
+    // it opens a file, and its record has whatever file that is
+    assert!(!alone(&["-a always,exit -F arch=b64 -S acct -k a"]));
+    // of the syscalls that this names some open files beside what they look up
+    let all = format!("-a always,exit -F path={}/two -k p", directory.path().display());
+    assert!(!alone(&[&all]));
 }
 
 #[test]
