@@ -84,9 +84,25 @@ macro_rules! fields {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
+
+            /// The field called `name`, whatever its case; `loginuid` is another name of `auid`.
+            pub fn from_name(name: &[u8]) -> Option<Self> {
+                let mut lower = [0; LONGEST_NAME];
+                let lower = lower.get_mut(..name.len())?;
+                lower.copy_from_slice(name);
+                lower.make_ascii_lowercase();
+                match std::str::from_utf8(lower).ok()? {
+                    $($name => Some(Self::$variant),)*
+                    "loginuid" => Some(Self::LoginUid),
+                    _ => None,
+                }
+            }
         }
     };
 }
+
+/// The longest name of a field has so many bytes.
+const LONGEST_NAME: usize = 13;
 
 fields! {
     Pid = 0, "pid", "Process (thread group), in the initial PID namespace.";
@@ -145,14 +161,6 @@ impl Field {
     /// The field with this number.
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.binary_search_by_key(&number, |field| field.number()).ok().map(|at| Self::ALL[at])
-    }
-
-    /// The field called `name`, whatever its case; `loginuid` is another name of `auid`.
-    pub fn from_name(name: &[u8]) -> Option<Self> {
-        if name.eq_ignore_ascii_case(b"loginuid") {
-            return Some(Self::LoginUid);
-        }
-        Self::ALL.iter().copied().find(|field| field.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// Whether the value is text in the rule's buffer; otherwise it is a number.
@@ -265,6 +273,8 @@ mod tests {
             assert_eq!(Op::from_number(op.number()), Some(op));
         }
         assert_eq!(Field::from_name(b"LoginUID"), Some(Field::LoginUid));
+        assert_eq!(Field::from_name(b"field_compares"), None);
+        assert_eq!(Field::from_name(b"\xffid"), None);
         assert_eq!(Field::from_number(24), None, "loginuid_set is the kernel's own");
     }
 

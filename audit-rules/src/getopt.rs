@@ -1,10 +1,15 @@
 //! Options in a list of words, in the order and with the freedoms of GNU `getopt_long`, which the original uses: options
 //! may be bundled, may follow stray words (which move to the end), and long ones may be cut short.
 
-/// `auditctl`'s short options that take no argument.
-const PLAIN: &[u8] = b"hicslDvt";
-/// Its short options that take one.
-const WITH_ARGUMENT: &[u8] = b"CefrbaAdSFmRwWkpq";
+/// Whether `auditctl`'s short option takes an argument; `None`: it has no such option.
+const fn takes_argument(letter: u8) -> Option<bool> {
+    match letter {
+        b'h' | b'i' | b'c' | b's' | b'l' | b'D' | b'v' | b't' => Some(false),
+        b'C' | b'e' | b'f' | b'r' | b'b' | b'a' | b'A' | b'd' | b'S' | b'F' | b'm' | b'R' | b'w' | b'W'
+        | b'k' | b'p' | b'q' => Some(true),
+        _ => None,
+    }
+}
 
 /// A long option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +100,10 @@ impl<'a> Options<'a> {
             self.at += 1;
             self.letter = 0;
         }
-        if PLAIN.contains(&letter) {
-            return Some((Opt::Short(letter), b""));
-        }
-        if !WITH_ARGUMENT.contains(&letter) {
-            return Some((Opt::Bad, b""));
+        match takes_argument(letter) {
+            None => return Some((Opt::Bad, b"")),
+            Some(false) => return Some((Opt::Short(letter), b"")),
+            Some(true) => {}
         }
         if !rest.is_empty() {
             self.at += 1;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter};
 use nom::{
     IResult, Parser,
     branch::alt,
@@ -50,7 +51,7 @@ fn piece(input: &[u8]) -> IResult<&[u8], Piece<'_>> {
 /// A word, escapes resolved as in the first of a line or in the others.
 fn word(is_first: bool) -> impl Fn(&[u8]) -> IResult<&[u8], Cow<'_, [u8]>> {
     move |input| {
-        // Nearly all words are as they stand.
+        // Most words are as they stand.
         if let Ok((rest, Piece::Text(text))) = piece(input)
             && matches!(rest, [] | [b' ', ..])
         {
@@ -74,9 +75,21 @@ fn spaces(input: &[u8]) -> IResult<&[u8], &[u8]> {
     take_while(|byte| byte == b' ')(input)
 }
 
-/// The words of one line, without its newline; empty for blank lines and comments. Of many short words the original keeps
-/// only a third of the line's length plus one.
-pub fn words(line: &[u8]) -> Vec<Word<'_>> {
+/// The words of a line in which nothing is escaped, as nearly all are.
+fn plain_words(line: &[u8]) -> Vec<Word<'_>> {
+    let mut words = Vec::with_capacity(USUAL);
+    let mut start = 0;
+    for end in memchr_iter(b' ', line).chain([line.len()]) {
+        if start < end {
+            words.push(Word { column: start as u32 + 1, text: Cow::Borrowed(&line[start..end]) });
+        }
+        start = end + 1;
+    }
+    words
+}
+
+/// The words of any line.
+fn escaped_words(line: &[u8]) -> Vec<Word<'_>> {
     let mut words: Vec<Word<'_>> = Vec::with_capacity(USUAL);
     let mut rest = line;
     while let Ok((start, _)) = spaces(rest)
@@ -85,6 +98,13 @@ pub fn words(line: &[u8]) -> Vec<Word<'_>> {
         words.push(Word { column: (line.len() - start.len()) as u32 + 1, text });
         rest = after;
     }
+    words
+}
+
+/// The words of one line, without its newline; empty for blank lines and comments. Of many short words the original keeps
+/// only a third of the line's length plus one.
+pub fn words(line: &[u8]) -> Vec<Word<'_>> {
+    let mut words = if memchr(b'\\', line).is_none() { plain_words(line) } else { escaped_words(line) };
     if words.first().is_some_and(|first| first.text.starts_with(b"#")) {
         words.clear();
     }
@@ -102,18 +122,18 @@ pub fn lines(file: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
             return None;
         }
         let limit = rest.len().min(LINE_SIZE - 1);
-        let newline = rest[..limit].iter().position(|&byte| byte == b'\n');
+        let newline = memchr(b'\n', &rest[..limit]);
         let line = &rest[..newline.unwrap_or(limit)];
         rest = &rest[newline.map_or(limit, |at| at + 1)..];
         number += 1;
-        let end = line.iter().position(|&byte| byte == 0).unwrap_or(line.len());
+        let end = memchr(0, line).unwrap_or(line.len());
         Some((number, &line[..end]))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LINE_SIZE, lines, words};
+    use super::{LINE_SIZE, escaped_words, lines, plain_words, words};
 
     fn texts(line: &str) -> Vec<String> {
         words(line.as_bytes())
@@ -127,6 +147,13 @@ mod tests {
         assert_eq!(texts("  -w   /a\tb -k \"x y\""), ["-w", "/a\tb", "-k", "\"x", "y\""]);
         assert_eq!(words(b"  -w   /x").iter().map(|word| word.column).collect::<Vec<_>>(), [3, 8]);
         assert!(texts("   ").is_empty() && texts("").is_empty());
+    }
+
+    #[test]
+    fn nothing_escaped_is_nothing_special() {
+        for line in ["", " ", "-D", "  -w   /x -k a ", " # -D", "a b c d e f", "-a  always,exit"] {
+            assert_eq!(plain_words(line.as_bytes()), escaped_words(line.as_bytes()), "{line}");
+        }
     }
 
     #[test]

@@ -34,9 +34,13 @@ fn split_at(op: Op) -> impl Fn(&[u8]) -> IResult<&[u8], Pair<'_>> {
 }
 
 fn split<'a>(pair: &'a [u8], operators: &[Op]) -> Option<Pair<'a>> {
-    // Most operators are not there, which their first byte tells at once.
-    let there = operators.iter().filter(|op| pair.contains(&op.symbol().as_bytes()[0]));
-    there.copied().find_map(|op| split_at(op)(pair).ok()).map(|(_, parts)| parts)
+    // Most words have no operator but the equals sign in their midst: one look finds that out.
+    let mut bytes =
+        pair.iter().enumerate().filter(|(_, byte)| matches!(byte, b'!' | b'=' | b'<' | b'>' | b'&'));
+    if let (Some((at, b'=')), None) = (bytes.next(), bytes.next()) {
+        return operators.contains(&Op::Eq).then(|| (&pair[..at], Op::Eq, &pair[at + 1..]));
+    }
+    operators.iter().find_map(|&op| split_at(op)(pair).ok()).map(|(_, parts)| parts)
 }
 
 /// The position that a message of the original's field table gives to the word.

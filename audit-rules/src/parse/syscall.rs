@@ -69,9 +69,9 @@ impl Line<'_> {
         let arch_unknown = self.arch.is_none();
         let arch = *self.arch.get_or_insert(self.host.native_arch());
         let is_list = words.contains(&b',');
-        let single: &[&[u8]] = &[words];
-        let named: Vec<&[u8]> = if is_list { members(words).collect() } else { single.to_vec() };
-        for word in named {
+        let alone = (!is_list).then_some(words);
+        let listed = is_list.then(|| members(words));
+        for word in alone.into_iter().chain(listed.into_iter().flatten()) {
             match add(word, arch, &mut self.syscalls) {
                 Ok(()) => {}
                 Err(Fault::Unknown) => return self.fail([b"Syscall name unknown: ", word].concat()),

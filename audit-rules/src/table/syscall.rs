@@ -39,16 +39,88 @@ const NEWER_X86_64: &[(u32, &str)] = &[(335, "uretprobe"), (336, "uprobe")];
 /// Second names on i386.
 const ALIASES_I386: &[(u32, &str)] = &[(219, "madvise1")];
 
+/// How many lists the names of a table are spread over: most have one name or two.
+const LISTS: usize = 256;
+
+/// A table, and where in it names are: rules files name system calls by the thousand.
+struct Table {
+    /// Number and name, ascending.
+    rows: &'static [(u32, &'static str)],
+    /// The places of the rows, list by list.
+    places: &'static [u16],
+    /// Where in `places` each list begins, and the last ends.
+    starts: [u16; LISTS + 1],
+}
+
+impl Table {
+    /// The list that a name is in, whatever its case.
+    const fn list(name: &[u8]) -> usize {
+        let mut list = name.len();
+        let mut at = 0;
+        while at < name.len() {
+            list = list.wrapping_mul(31).wrapping_add(name[at].to_ascii_lowercase() as usize);
+            at += 1;
+        }
+        list % LISTS
+    }
+
+    const fn starts(rows: &[(u32, &str)]) -> [u16; LISTS + 1] {
+        let mut starts = [0; LISTS + 1];
+        let mut at = 0;
+        while at < rows.len() {
+            starts[Self::list(rows[at].1.as_bytes()) + 1] += 1;
+            at += 1;
+        }
+        let mut list = 1;
+        while list < starts.len() {
+            starts[list] += starts[list - 1];
+            list += 1;
+        }
+        starts
+    }
+
+    const fn places<const ROWS: usize>(rows: &[(u32, &str)]) -> [u16; ROWS] {
+        let mut next = Self::starts(rows);
+        let mut places = [0; ROWS];
+        let mut at = 0;
+        while at < ROWS {
+            let list = Self::list(rows[at].1.as_bytes());
+            places[next[list] as usize] = at as u16;
+            next[list] += 1;
+            at += 1;
+        }
+        places
+    }
+
+    fn number(&self, name: &[u8]) -> Option<u32> {
+        let list = Self::list(name);
+        let places = usize::from(self.starts[list])..usize::from(self.starts[list + 1]);
+        let mut rows = self.places[places].iter().map(|&at| self.rows[usize::from(at)]);
+        rows.find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(number, _)| number)
+    }
+}
+
+/// The tables with these rows.
+macro_rules! tables {
+    ($($rows:ident),*) => {
+        &[$(Table {
+            rows: $rows,
+            places: &const { Table::places::<{ $rows.len() }>($rows) },
+            starts: Table::starts($rows),
+        }),*]
+    };
+}
+
 /// The tables of an architecture, the original's first.
-fn tables(arch: Arch) -> &'static [&'static [(u32, &'static str)]] {
+const fn tables(arch: Arch) -> &'static [Table] {
     match arch {
-        Arch::X86_64 => &[X86_64, NEWER, NEWER_X86_64],
-        Arch::I386 => &[I386, NEWER],
-        Arch::AARCH64 => &[AARCH64, NEWER],
-        Arch::ARM => &[ARM, NEWER],
-        Arch::PPC | Arch::PPC64 | Arch::PPC64LE => &[PPC, NEWER],
-        Arch::S390 => &[S390, NEWER],
-        Arch::S390X => &[S390X, NEWER],
+        Arch::X86_64 => const { tables![X86_64, NEWER, NEWER_X86_64] },
+        Arch::I386 => const { tables![I386, NEWER] },
+        Arch::AARCH64 => const { tables![AARCH64, NEWER] },
+        Arch::ARM => const { tables![ARM, NEWER] },
+        Arch::PPC | Arch::PPC64 | Arch::PPC64LE => const { tables![PPC, NEWER] },
+        Arch::S390 => const { tables![S390, NEWER] },
+        Arch::S390X => const { tables![S390X, NEWER] },
         _ => &[],
     }
 }
@@ -56,20 +128,20 @@ fn tables(arch: Arch) -> &'static [&'static [(u32, &'static str)]] {
 /// The name of system call `number` on `arch`; `None` for numbers without a name and for architectures without
 /// a table.
 pub fn name(arch: Arch, number: u32) -> Option<&'static str> {
-    tables(arch).iter().find_map(|table| super::name_of(table, number))
+    tables(arch).iter().find_map(|table| super::name_of(table.rows, number))
 }
 
 /// The number of the system call called `name` on `arch`.
 pub fn number(arch: Arch, name: &[u8]) -> Option<u32> {
     tables(arch)
         .iter()
-        .find_map(|table| super::number_of(table, name))
+        .find_map(|table| table.number(name))
         .or_else(|| if arch == Arch::I386 { super::number_of(ALIASES_I386, name) } else { None })
 }
 
 /// Every system call of `arch` that has a name: number and name, ascending within each of its tables.
 pub fn all(arch: Arch) -> impl Iterator<Item = (u32, &'static str)> {
-    tables(arch).iter().flat_map(|table| table.iter().copied())
+    tables(arch).iter().flat_map(|table| table.rows.iter().copied())
 }
 
 #[cfg(test)]

@@ -185,7 +185,14 @@ fn refusal(command: &Command) -> &'static str {
 
 /// Whether the command can be part of a batch, or only prints what is known beforehand.
 fn fits_batch(command: &Command) -> bool {
-    item(command).is_some() || matches!(command, Command::ShowSettings | Command::Say(_))
+    match command {
+        Command::Add { .. }
+        | Command::Delete(_)
+        | Command::DeleteAll { key: None }
+        | Command::ShowSettings
+        | Command::Say(_) => true,
+        other => setting(other).is_some(),
+    }
 }
 
 fn item(command: &Command) -> Option<(u16, Vec<u8>)> {
