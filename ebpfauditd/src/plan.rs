@@ -106,9 +106,9 @@ pub struct Assignment {
     /// The engine that serves it.
     pub engine: EngineKind,
     /// The hooks it needs attached.
-    pub hooks: Vec<Hook>,
+    pub hooks: Arc<[Hook]>,
     /// The functions whose stubs judge it.
-    pub functions: Vec<Arc<str>>,
+    pub functions: Arc<[Arc<str>]>,
     /// Why this engine.
     pub reason: Cow<'static, str>,
     /// Why the rule can never match on this kernel, if that is so.
@@ -117,7 +117,7 @@ pub struct Assignment {
 
 impl Assignment {
     fn new(engine: EngineKind, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { engine, hooks: Vec::new(), functions: Vec::new(), reason: reason.into(), never: None }
+        Self { engine, hooks: Arc::default(), functions: Arc::default(), reason: reason.into(), never: None }
     }
 
     /// Says more.
@@ -321,7 +321,7 @@ fn task(rule: &Rule, offer: &Offer) -> Assignment {
     match rule.action() {
         Action::Never if fork => {
             let reason = "judged when a task is born; the kernel's audit gets it too";
-            Assignment { hooks: vec![Hook::Fork], ..Assignment::new(EngineKind::Tracepoint, reason) }
+            Assignment { hooks: Arc::new([Hook::Fork]), ..Assignment::new(EngineKind::Tracepoint, reason) }
         }
         _ => kernel(offer, "it records every syscall of a task, PATH records included"),
     }

@@ -336,14 +336,16 @@ __noinline int filter__watches(u32 which, u32 generation, u32 matched)
 /* Counts that a rule has decided. */
 __noinline int filter__tally(u32 generation, u32 rule)
 {
-	u32 key = (generation & 1) * EA_TALLIES + rule;
+	u32 key = ((generation & 1) * EA_TALLIES + rule) / EA_SHEET;
 	struct ea_tally *tally;
+	struct ea_sheet *sheet;
 
 	if (rule >= EA_TALLIES)
 		return 0;
-	tally = bpf_map_lookup_elem(&ea_tallies, &key);
-	if (!tally)
+	sheet = bpf_map_lookup_elem(&ea_tallies, &key);
+	if (!sheet)
 		return 0;
+	tally = &sheet->tallies[rule % EA_SHEET];
 	__sync_fetch_and_add(&tally->hits, 1);
 	tally->last = bpf_ktime_get_ns();
 	return 0;

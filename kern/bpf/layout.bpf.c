@@ -207,6 +207,8 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     sizeof(struct ea_end),
     AT(ea_end, auid),
     AT(ea_end, ses),
+    sizeof(struct ea_sheet),
+    AT(ea_sheet, tallies),
     sizeof(struct ea_tally),
     AT(ea_tally, hits),
     AT(ea_tally, last),

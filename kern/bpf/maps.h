@@ -81,9 +81,9 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, EA_GENERATIONS *EA_TALLIES);
+	__uint(max_entries, EA_GENERATIONS *EA_TALLIES / EA_SHEET);
 	__type(key, u32);
-	__type(value, struct ea_tally);
+	__type(value, struct ea_sheet);
 } ea_tallies SEC(".maps");
 
 /* How often each syscall was judged, since the programs were loaded. */

@@ -175,6 +175,7 @@ mod tests {
             Child { ino, dev, generation, name }
             Bound { first, dev, ino }
             End { auid, ses }
+            Sheet { tallies }
             Tally { hits, last }
             Context { policy, serial, found, mls, user, role, r#type, text_len, cut, sensitivity, sid, pad, categories, text }
             Waiter { since, spent, tid, state, anew, pad }

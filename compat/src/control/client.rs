@@ -24,6 +24,8 @@ pub struct ControlSocket {
     stream: UnixStream,
     /// A socket to the kernel's audit that goes with the first request: the daemon asks the kernel what its opener may do.
     credential: Option<AuditSocket>,
+    /// A request that has been sent, whose answer is still to be read.
+    ahead: Option<u16>,
 }
 
 impl ControlSocket {
@@ -41,7 +43,15 @@ impl ControlSocket {
     pub fn over(stream: UnixStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, credential: None })
+        Ok(Self { stream, credential: None, ahead: None })
+    }
+
+    /// Sends a request without payload whose answer is asked for later, like any other: meanwhile the daemon works on it.
+    pub fn ask_ahead(&mut self, kind: u16) -> io::Result<()> {
+        let mut request = Vec::with_capacity(HEADER_SIZE);
+        frame::write(&mut request, Role::Request, kind, &[]).map_err(broken)?;
+        self.ahead = Some(kind);
+        self.send(&request)
     }
 
     /// The text that the daemon gives for [`kind::COUNTERS`] or [`kind::PLAN`].
@@ -63,6 +73,13 @@ impl ControlSocket {
 
     /// The answer, and the errno if it ended with one.
     fn exchange(&mut self, kind: u16, payload: &[u8]) -> io::Result<(Answer, Option<i32>)> {
+        if let Some(ahead) = self.ahead.take() {
+            let answer = self.receive();
+            if ahead == kind && payload.is_empty() {
+                return answer;
+            }
+            answer?;
+        }
         let mut request = Vec::with_capacity(HEADER_SIZE + payload.len());
         frame::write(&mut request, Role::Request, kind, payload).map_err(broken)?;
         let sent = self.send(&request);
@@ -170,6 +187,20 @@ mod tests {
         let (mut socket, thread) = daemon(Reply::value(5).encode(kind::SET));
         assert_eq!(socket.set(StatusField::Lost, 0).unwrap(), 5);
         assert_eq!(thread.join().unwrap(), Status::only(StatusField::Lost, 0).encode());
+    }
+
+    #[test]
+    fn what_was_asked_ahead_is_answered_in_its_turn() {
+        let status = Status { enabled: 1, lost: 5, backlog_wait_time_actual: Some(0), ..Status::default() };
+        let (mut socket, thread) = daemon(Reply::data(kind::GET, status.encode()).encode(kind::GET));
+        socket.ask_ahead(kind::GET).unwrap();
+        thread.join().unwrap();
+        assert_eq!(socket.status().unwrap(), status);
+        let both =
+            [Reply::data(kind::GET, status.encode()).encode(kind::GET), Reply::value(5).encode(kind::SET)];
+        let (mut socket, _thread) = daemon(both.concat());
+        socket.ask_ahead(kind::GET).unwrap();
+        assert_eq!(socket.set(StatusField::Lost, 0).unwrap(), 5);
     }
 
     #[test]

@@ -204,7 +204,8 @@ impl ExitList {
         if everywhere.is_some() {
             self.stubs.retain(|stub, _| stub.moment == Moment::Entry);
         }
-        let mut known: HashMap<_, (Vec<Hook>, Vec<Arc<str>>)> = HashMap::new();
+        // rules by the thousand share what they need
+        let mut known: HashMap<_, (Arc<[_]>, Arc<[_]>)> = HashMap::new();
         for (index, (assignment, rule)) in self.assignments.iter_mut().zip(rules).enumerate() {
             let needs = |assignment: &&mut Assignment| {
                 assignment.engine.is_ours() && !scopes.nodes_of_rule(index).is_empty()

@@ -111,7 +111,7 @@ fn whole_tasks_go_to_the_kernel() {
 #[test]
 fn hooks_are_those_of_the_named_syscalls_only() {
     let plan = plan(&rules(&["-a always,exit -F arch=b64 -S kill -S setuid -k k"]), &offer());
-    assert_eq!(plan.assignments()[0].hooks, [Hook::SyscallExit, Hook::SignalGenerate]);
+    assert_eq!(*plan.assignments()[0].hooks, [Hook::SyscallExit, Hook::SignalGenerate]);
 }
 
 #[test]

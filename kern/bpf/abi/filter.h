@@ -167,4 +167,11 @@ struct ea_tally {
 	u64 last; /* CLOCK_MONOTONIC, ns */
 };
 
+/* Tallies of so many rules are one element: to user space an element takes as long as its bytes. */
+#define EA_SHEET 64
+
+struct ea_sheet {
+	struct ea_tally tallies[EA_SHEET];
+};
+
 #endif

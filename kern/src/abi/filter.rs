@@ -12,6 +12,8 @@ pub const CHILD_EXE: u32 = 2;
 pub const ANY_DEV: u32 = 0xffff_ffff;
 /// `EA_TALLIES`: rules of one generation whose matches are counted.
 pub const TALLIES: usize = 16_384;
+/// `EA_SHEET`: tallies in one element of their map.
+pub const SHEET: usize = 64;
 /// `EA_STEP_FALSE`: the step that is never true.
 pub const STEP_FALSE: u32 = 1;
 /// `EA_STEP_LAST`
@@ -223,6 +225,14 @@ pub struct Tally {
     pub hits: u64,
     /// when last, `CLOCK_MONOTONIC` in ns
     pub last: u64,
+}
+
+/// Tallies that are one element of their map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Sheet {
+    /// rules one after the other
+    pub tallies: [Tally; SHEET],
 }
 
 /// Who ended a directory or tree that rules stood on.

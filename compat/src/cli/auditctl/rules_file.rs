@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
-use audit_rules::{Command, Position, Word, lines, parse_file, parse_line, words};
+use audit_rules::{Command, File, Position, Word, lines, parse_file, parse_line, words};
 use nix::libc::O_NONBLOCK;
 
 use super::console::{Console, Severity};
@@ -26,16 +26,27 @@ pub(super) fn load(session: &mut Session<'_>, name: &[u8]) -> u8 {
     let console = session.console();
     // The original starts that way, because it is run at boot; the first rule that is sent ends it.
     console.use_syslog(true);
+    // While our daemon looks whether the rules can change, the file is read. A request that cannot be sent has no answer either.
+    let by_daemon = match session.target() {
+        Target::Daemon(socket) => {
+            let _ = socket.ask_ahead(kind::GET);
+            true
+        }
+        Target::Kernel(_) | Target::Held(..) => false,
+    };
+    let text = read(name);
+    let file = text.as_ref().ok().filter(|_| by_daemon);
+    let file = file.map(|text| parse_file(&String::from_utf8_lossy(name), text, session.host()));
     let Ok(status) = session.rules_can_change() else { return exit::FAILURE };
-    let text = match read(name) {
+    let text = match text {
         Ok(text) => text,
         Err(message) => {
             console.log(Severity::Error, &message);
             return exit::FAILURE;
         }
     };
-    if matches!(session.target(), Target::Daemon(_))
-        && let Some(code) = as_a_whole(session, name, &text, status)
+    if let Some(file) = file
+        && let Some(code) = as_a_whole(session, name, &file, status)
     {
         return code;
     }
@@ -106,9 +117,8 @@ fn error_in_line(number: u32, name: &[u8]) -> Vec<u8> {
 
 /// Hands the file to our daemon as one change. `None` if the file asks for more than that: to pass errors over, or for answers
 /// on the way. `status` is that of the start, if the daemon gave it.
-fn as_a_whole(session: &mut Session<'_>, name: &[u8], text: &[u8], status: Option<Status>) -> Option<u8> {
+fn as_a_whole(session: &mut Session<'_>, name: &[u8], file: &File, status: Option<Status>) -> Option<u8> {
     let console = session.console();
-    let file = parse_file(&String::from_utf8_lossy(name), text, session.host());
     let tolerant = |command: &Command| matches!(command, Command::IgnoreErrors | Command::ContinueOnErrors);
     let commands = || file.lines.iter().map(|(_, command)| command);
     if commands().chain(file.errors.iter().flat_map(|error| &error.before)).any(tolerant)

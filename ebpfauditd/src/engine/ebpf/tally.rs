@@ -11,11 +11,14 @@ use aya::maps::PerCpuArray;
 use kern::abi;
 
 use super::error::{EngineError, map_error};
-use super::value::TallyValue;
+use super::value::SheetValue;
 use super::{Engine, batch};
 use crate::plan::{Scopes, nodes};
 
 const TALLIES: &str = "ea_tallies";
+/// Elements of a generation's tallies.
+const SHEETS: usize = abi::TALLIES / abi::SHEET;
+const BLANK: SheetValue = SheetValue(abi::Sheet { tallies: [abi::Tally { hits: 0, last: 0 }; abi::SHEET] });
 const EVALUATIONS: &str = "ea_evaluations";
 
 /// What is known of one rule since it was loaded.
@@ -41,16 +44,15 @@ pub(super) struct Tallies {
 impl Tallies {
     /// Takes over what the tables of a generation have, which is not in use any more.
     pub(super) fn retire(&mut self, ebpf: &Ebpf, slot: usize) -> Result<(), EngineError> {
-        let count = self.slots[slot].len().min(abi::TALLIES);
-        let found = read(ebpf, slot, count)?;
-        for (rule, tally) in self.slots[slot].iter().zip(&found).filter(|(_, tally)| tally.hits > 0) {
+        let sheets = read(ebpf, slot, self.slots[slot].len())?;
+        for (rule, tally) in self.slots[slot].iter().zip(tallies(&sheets)).filter(|(_, tally)| tally.hits > 0)
+        {
             // A rule that is not in force any more is not there either.
             if let Some(past) = self.past.get_mut(&rule.identity()) {
                 add(past, *tally);
             }
         }
-        let zeros = vec![TallyValue(abi::Tally::default()); count];
-        batch::write(ebpf, TALLIES, slot * abi::TALLIES, &zeros)
+        batch::write(ebpf, TALLIES, slot * SHEETS, &vec![BLANK; sheets.len()])
     }
 
     /// What these rules, whose scopes are those, begin with when they become live: what they have decided already, if they are known.
@@ -90,9 +92,10 @@ impl Tallies {
     pub(super) fn of_live(&self, ebpf: &Ebpf, live: usize) -> Result<Vec<RuleTally>, EngineError> {
         let mut sums = self.past.clone();
         for (slot, rules) in self.slots.iter().enumerate() {
-            for (rule, tally) in rules.iter().zip(read(ebpf, slot, rules.len().min(abi::TALLIES))?) {
+            let sheets = read(ebpf, slot, rules.len())?;
+            for (rule, tally) in rules.iter().zip(tallies(&sheets)) {
                 if let Some(sum) = sums.get_mut(&rule.identity()) {
-                    add(sum, tally);
+                    add(sum, *tally);
                 }
             }
         }
@@ -119,10 +122,13 @@ fn add(sum: &mut RuleTally, tally: abi::Tally) {
     sum.last = sum.last.max(tally.last);
 }
 
-fn read(ebpf: &Ebpf, slot: usize, count: usize) -> Result<Vec<abi::Tally>, EngineError> {
-    let empty = TallyValue(abi::Tally::default());
-    let values = batch::read(ebpf, TALLIES, slot * abi::TALLIES, empty, count)?;
-    Ok(values.into_iter().map(|value| value.0).collect())
+/// The sheets of so many rules of a generation, or of as many as are counted.
+fn read(ebpf: &Ebpf, slot: usize, rules: usize) -> Result<Vec<SheetValue>, EngineError> {
+    batch::read(ebpf, TALLIES, slot * SHEETS, BLANK, rules.div_ceil(abi::SHEET).min(SHEETS))
+}
+
+fn tallies(sheets: &[SheetValue]) -> impl Iterator<Item = &abi::Tally> {
+    sheets.iter().flat_map(|sheet| &sheet.0.tallies)
 }
 
 /// How often syscalls were judged, each asked for once.

@@ -26,6 +26,6 @@ value!(ChildValue, abi::Child);
 value!(BoundValue, abi::Bound);
 value!(EndValue, abi::End);
 value!(SetValue, abi::Set);
-value!(TallyValue, abi::Tally);
+value!(SheetValue, abi::Sheet);
 value!(ContextValue, abi::Context);
 value!(WaiterValue, abi::Waiter);
