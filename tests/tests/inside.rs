@@ -88,3 +88,35 @@ fn each_rule_tells_its_engine_what_it_did_and_why_it_cannot() -> Result<()> {
     daemon.stop()?;
     Ok(())
 }
+
+/// Counts are kept by the sheet: of rules at both ends of one, and of the last.
+#[test]
+fn rules_by_the_hundred_are_counted_each_for_itself() -> Result<()> {
+    let audit = Audit::hold()?;
+    let rule = |number: i32| {
+        format!("-a always,exit -F arch=b64 -S getsid -F a0={} -F key=n{number}", ASKED + number)
+    };
+    let rules: Vec<String> = (0..130).map(rule).collect();
+    let daemon = Daemon::start(Side::Ours, &audit, &rules, &[])?;
+    let wanted = [(0, 1), (1, 0), (63, 2), (64, 3), (128, 0), (129, 4)];
+    for (number, times) in wanted {
+        for _ in 0..times {
+            let _ = getsid(Some(Pid::from_raw(ASKED + number)));
+        }
+    }
+    // the counts of both generations' tables go over to the rules
+    for change in 0..3 {
+        let text = daemon.auditctl(&["--rules-status"])?.success()?;
+        for (number, times) in wanted {
+            let hits = hits(&text, number)?;
+            ensure!(hits == times, "after {change} changes: {hits} of n{number}: {text}");
+        }
+        daemon.auditctl(&rule(200 + change).split(' ').collect::<Vec<_>>())?.success()?;
+    }
+    daemon.stop()?;
+    Ok(())
+}
+
+fn hits(text: &str, rule: i32) -> Result<u64> {
+    number(&columns(text, &format!("n{rule}"))?[1])
+}
