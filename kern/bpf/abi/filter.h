@@ -167,7 +167,7 @@ struct ea_tally {
 	u64 last; /* CLOCK_MONOTONIC, ns */
 };
 
-/* Tallies of so many rules are one element: to user space an element takes as long as its bytes. */
+/* Tallies of so many rules are one element: reading one takes as long whatever its size. */
 #define EA_SHEET 64
 
 struct ea_sheet {
