@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use audit_rules::{Action, Condition, Field, List, Op, Rule};
 use kern::abi::{self, Entry, Family, Record, Step};
 
-use crate::family::{ARCHES, Lookups, OPENS, Services};
-use crate::plan::{EngineKind, Plan, arches, ring_node};
+use crate::family::{ARCHES, Lookups, Services};
+use crate::plan::{EngineKind, Plan, ring_node};
 use crate::watch::Watches;
 
 mod bounds;
 mod condition;
+mod opens;
+mod set;
 
 use condition::{Test, is_about_names, known_at_birth};
+use opens::is_exec;
 
 /// What one generation of the filter consists of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,32 +140,6 @@ fn name_needs(first_phase: &[usize], watched: bool, rules: &[Rule], plan: &Plan,
     needs
 }
 
-/// The syscalls of a rule on a watch. Audit has neither architecture nor number of an operation of `io_uring` outside of syscalls,
-/// and takes it for the first.
-fn set_of_watch(rule: &Rule, nodes: &[usize]) -> abi::Set {
-    let mut set = abi::Set { words: [[0; abi::SYSCALLS / 32]; abi::ARCHES + 1] };
-    for &at in nodes {
-        set.words[at / abi::SYSCALLS][at % abi::SYSCALLS / 32] |= 1 << (at % 32);
-    }
-    let has_class = rule.condition(Field::Perm).is_some();
-    if !has_class && rule.condition(Field::Arch).is_none() && rule.syscalls().contains(0) {
-        set.words[abi::ARCHES][0] = 1;
-    }
-    set
-}
-
-/// The operations of a rule of the `io_uring` list.
-fn set_of_operations(rule: &Rule) -> abi::Set {
-    let mut set = abi::Set { words: [[0; abi::SYSCALLS / 32]; abi::ARCHES + 1] };
-    for arch in arches(rule) {
-        set.words[arch] = *rule.syscalls().words();
-    }
-    if rule.condition(Field::Arch).is_none() {
-        set.words[abi::ARCHES] = *rule.syscalls().words();
-    }
-    set
-}
-
 struct Builder<'w> {
     watches: &'w Watches,
     tables: Tables,
@@ -277,14 +254,14 @@ pub fn lower(
         let nodes = if ours { plan.scopes().nodes_of_rule(index) } else { &[] };
         let mut mine = Vec::new();
         if object.is_some() {
-            let set = set_of_watch(rule, nodes);
+            let set = set::of_watch(rule, nodes);
             if set.words[abi::ARCHES] != [0; abi::SYSCALLS / 32] {
                 watches_outside |= abi::NEED_NAMES | abi::NEED_WATCH;
             }
             mine.push(Test::new(0, abi::Op::Named, builder.set(&set)));
         }
         if ours && rule.list() == List::IoUring {
-            mine.push(Test::new(0, abi::Op::Named, builder.set(&set_of_operations(rule))));
+            mine.push(Test::new(0, abi::Op::Named, builder.set(&set::of_operations(rule))));
         }
         if assignment.never.is_some() {
             mine = vec![Test::constant(false)];
@@ -342,8 +319,6 @@ pub fn lower(
         }
         index[at] = entry;
     }
-    let is_exec =
-        |entry: &Entry| entry.family == Family::Exec as u16 || entry.family == Family::Execveat as u16;
     if index.iter().any(|entry| is_exec(entry) && (entry.first != 0 || entry.needs != 0)) {
         for entry in index.iter_mut().filter(|entry| is_exec(entry) && entry.first == 0) {
             entry.first = abi::STEP_FALSE;
@@ -365,20 +340,7 @@ pub fn lower(
     if ring_nodes.iter().any(|&at| index[at].first != 0 || index[at].needs != 0) {
         builder.tables.flags |= abi::CONFIG_RING;
     }
-    let is_open = |entry: &Entry| OPENS.iter().any(|&family| entry.family == family as u16);
-    if index.iter().all(|entry| entry.first == 0 || !is_open(entry)) {
-        builder.tables.flags |= abi::CONFIG_WATCHED_OPENS;
-    }
-    // what the classes name opens one file at most, which is then all it looks up; an exec's opens say what they are
-    let is_alone = |(at, entry): (usize, &Entry)| {
-        entry.needs & (abi::NEED_NAMES | abi::NEED_WATCH) == 0
-            || entry.needs & abi::NEED_HIT != 0
-            || is_exec(entry)
-            || (entry.first == 0 && !watched_by_number[at])
-    };
-    if index.iter().enumerate().all(is_alone) {
-        builder.tables.flags |= abi::CONFIG_WATCHED_FILES;
-    }
+    builder.tables.flags |= opens::flags(&index, &watched_by_number);
     builder.tables.index = index;
     for (object, list) in by_watched {
         if matches!(object, Watched::Inode(_)) {

@@ -48,8 +48,7 @@ impl ControlSocket {
 
     /// Sends a request without payload whose answer is asked for later, like any other: meanwhile the daemon works on it.
     pub fn ask_ahead(&mut self, kind: u16) -> io::Result<()> {
-        let mut request = Vec::with_capacity(HEADER_SIZE);
-        frame::write(&mut request, Role::Request, kind, &[]).map_err(broken)?;
+        let request = request(kind, &[])?;
         self.ahead = Some(kind);
         self.send(&request)
     }
@@ -80,8 +79,7 @@ impl ControlSocket {
             }
             answer?;
         }
-        let mut request = Vec::with_capacity(HEADER_SIZE + payload.len());
-        frame::write(&mut request, Role::Request, kind, payload).map_err(broken)?;
+        let request = request(kind, payload)?;
         let sent = self.send(&request);
         // A daemon that refuses a client says so and closes without reading, so look for its answer first.
         let received = self.receive();
@@ -141,6 +139,13 @@ impl Audit for ControlSocket {
             (_, Some(errno)) => Err(io::Error::from_raw_os_error(errno)),
         }
     }
+}
+
+/// The frame of a request.
+fn request(kind: u16, payload: &[u8]) -> io::Result<Vec<u8>> {
+    let mut frame = Vec::with_capacity(HEADER_SIZE + payload.len());
+    frame::write(&mut frame, Role::Request, kind, payload).map_err(broken)?;
+    Ok(frame)
 }
 
 fn broken(error: FrameError) -> io::Error {
