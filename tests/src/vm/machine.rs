@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::accelerator::Accelerator;
 use super::console::{Line, Stop, Trouble, Verdict, line};
 
 /// How many lines of the kernel's console are kept for a report.
@@ -27,8 +28,8 @@ pub(super) struct Setup<'a> {
     pub(super) lsm: &'a str,
     /// More words for the kernel's command line.
     pub(super) append: &'a str,
-    /// `tcg` or `kvm`.
-    pub(super) accelerator: &'a str,
+    /// What the guest's processors are.
+    pub(super) accelerator: Accelerator,
     /// Memory in MiB.
     pub(super) memory: u32,
     /// Without a word for so long it counts as stalled.
@@ -58,10 +59,7 @@ impl Setup<'_> {
         command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
         command.args(["-cpu", "max", "-smp", "2", "-display", "none", "-monitor", "none", "-nodefaults"]);
         command.args(["-no-reboot", "-m", &self.memory.to_string(), "-accel"]);
-        command.arg(match self.accelerator {
-            "tcg" => "tcg,thread=multi",
-            other => other,
-        });
+        command.args(self.accelerator.words());
         // The kernel's console is the first serial line and comes by standard error; the jobs' is the second.
         command.args(["-serial", "file:/dev/stderr", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.image).arg("-initrd").arg(self.initramfs);

@@ -1,5 +1,6 @@
 //! Tests in virtual machines: kernels are fetched, booted with our programs and the original's, and heard.
 
+mod accelerator;
 mod console;
 mod cpio;
 mod guest;
@@ -57,7 +58,11 @@ fn run(options: &Options) -> Result<ExitCode> {
         .iter()
         .map(|release| Ok((*release, release.get(&cache)?)))
         .collect::<Result<Vec<_>>>()?;
-    let mut suite = if options.bench { Suite::programs(true) } else { Suite::build(options.release) }?;
+    let mut suite = if options.command.is_empty() {
+        Suite::build(options.release)?
+    } else {
+        Suite::programs(options.release)?
+    };
     suite.only(&options.only)?;
     let mut boots = suite.boots();
     if !options.command.is_empty() {
@@ -126,7 +131,7 @@ fn one(
         initramfs: scratch.path(),
         lsm: &options.lsm,
         append: &options.append,
-        accelerator: &options.accelerator,
+        accelerator: options.accelerator,
         memory: options.memory,
         stall: options.stall,
     };

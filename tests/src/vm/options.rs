@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::accelerator::Accelerator;
 use super::kernel::{RELEASES, Release};
 
 /// What `--help` prints.
@@ -12,8 +13,8 @@ pub(super) const HELP: &str = "\
 usage: vm [OPTION]... [-- COMMAND [ARGUMENT]...]
        vm --bench [OPTION]... [-- OPTION OF BENCH...]
 
-Boots Debian's stock kernels in QEMU, one after the other, and runs in each the tests that need a kernel, or COMMAND, or
-the benchmark (built for release).
+Boots Debian's stock kernels in QEMU, one after the other, and runs in each the tests that need a kernel, or COMMAND (which
+finds the workspace's programs in its PATH), or the benchmark (built for release).
 
   --kernel NAME[,NAME]   5.10, 6.1, 6.12, 7 (default: all)
   --only NAME[,NAME]     these test programs, e.g. comparison or ebpfauditd/daemon
@@ -23,7 +24,8 @@ the benchmark (built for release).
   --write FILE           put what the benchmark measured into this page, e.g. docs/performance.md
   --lsm LIST             the kernel's security modules (default: Debian's, and bpf)
   --append TEXT          more words for the kernel's command line
-  --accel NAME           tcg (default) or kvm
+  --accel NAME           tcg (default), kvm, or icount: emulated, one processor after the other, and the guest's time is
+                         the count of their instructions, whatever else this machine does
   --memory MIB           of the machine (default 2048)
   --stall SECONDS        without a word for so long it counts as stalled (default 240)
 
@@ -43,7 +45,7 @@ pub(super) struct Options {
     pub(super) write: Option<PathBuf>,
     pub(super) lsm: String,
     pub(super) append: String,
-    pub(super) accelerator: String,
+    pub(super) accelerator: Accelerator,
     pub(super) memory: u32,
     pub(super) stall: Duration,
     pub(super) command: Vec<String>,
@@ -60,7 +62,7 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
         write: None,
         lsm: "landlock,lockdown,yama,integrity,apparmor,bpf".to_owned(),
         append: String::new(),
-        accelerator: "tcg".to_owned(),
+        accelerator: Accelerator::Emulated,
         memory: 2048,
         stall: Duration::from_mins(4),
         command: Vec::new(),
@@ -81,7 +83,7 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
             "--write" => options.write = Some(value()?.into()),
             "--lsm" => options.lsm = value()?,
             "--append" => options.append = value()?,
-            "--accel" => options.accelerator = value()?,
+            "--accel" => options.accelerator = Accelerator::find(&value()?)?,
             "--memory" => options.memory = value()?.parse().context("--memory")?,
             "--stall" => options.stall = Duration::from_secs(value()?.parse().context("--stall")?),
             "--" => {
