@@ -37,6 +37,8 @@ typedef long long s64;
 #define EA_CONFIG_WATCHED_OPENS 256
 /* of a file that was there, and is opened but for an exec, nothing but a watch on it speaks */
 #define EA_CONFIG_WATCHED_FILES 512
+/* of opened files nobody speaks but of those of an exec */
+#define EA_CONFIG_EXEC_FILES 1024
 
 /* One element; what changes at run time. */
 struct ea_config {

@@ -248,8 +248,8 @@ __noinline int open__failed(u64 walk, u64 name, u32 open_flag, u64 result)
 #ifndef EA_LEGACY
 /*
  * 1: an open of a file that was there and that no watch is on, and of the open nothing but hits is
- * asked for: as good as all opens. The hook's own pointers are followed, which is cheap, and
- * whatever tells most comes first.
+ * asked for: as good as all opens. Or nothing at all is asked for, but of an exec's. The hook's own
+ * pointers are followed, which is cheap, and whatever tells most comes first.
  */
 static __always_inline int open__is_unwatched(u64 *ctx, u32 generation)
 {
@@ -261,10 +261,13 @@ static __always_inline int open__is_unwatched(u64 *ctx, u32 generation)
 	struct pt_regs *regs;
 	u32 flags, open_flag, needs;
 
-	if (walk__is_error((u64)file))
-		return 0;
 	flags = ea_config.flags[generation & 1];
 	open_flag = (u32)GET(how, open_flag);
+	if ((flags & (EA_CONFIG_EXEC_FILES | EA_CONFIG_RING)) == EA_CONFIG_EXEC_FILES &&
+	    !(open_flag & __FMODE_EXEC))
+		return 1;
+	if (walk__is_error((u64)file))
+		return 0;
 	if ((flags & (EA_CONFIG_TREES | EA_CONFIG_RING)) || (open_flag & O_CREAT))
 		return 0;
 	inode = GET(file, f_inode);

@@ -62,6 +62,8 @@ pub const CONFIG_ROLES: u32 = 128;
 pub const CONFIG_WATCHED_OPENS: u32 = 256;
 /// `EA_CONFIG_WATCHED_FILES`
 pub const CONFIG_WATCHED_FILES: u32 = 512;
+/// `EA_CONFIG_EXEC_FILES`
+pub const CONFIG_EXEC_FILES: u32 = 1024;
 
 numbered! {
     /// Why an event was lost.

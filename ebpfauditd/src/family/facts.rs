@@ -4,8 +4,8 @@
 
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
-    Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup, Mode,
-    Module, Name, NextName, Open, Owner, Parent, Queue, QueueFile, QuotaName, Rename, Return, Signal,
+    Address, Attribute, Clock, Creat, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup,
+    Mode, Module, Name, NextName, Open, Owner, Parent, Queue, QueueFile, QuotaName, Rename, Return, Signal,
     Symlink, Taken, Uring,
 };
 
@@ -14,8 +14,9 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Exec, Name, Open], &["execve", "execveat"]),
     (&[Fork], &["fork", "vfork", "clone", "clone3"]),
     (&[Signal], &["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"]),
-    (&[Denied, Open, Parent, Create], &["open", "creat", "openat", "openat2"]),
-    (&[Denied, Open], &["open_by_handle_at", "acct", "swapon", "swapoff", "uselib"]),
+    (&[Denied, Open, Creat, Parent, Create], &["open", "creat", "openat", "openat2"]),
+    (&[Denied, Open, Creat], &["open_by_handle_at"]),
+    (&[Denied, Open], &["acct", "swapon", "swapoff", "uselib"]),
     (&[Denied, Parent, Create], &["mkdir", "mkdirat", "mknod", "mknodat"]),
     (&[Denied, Parent, Delete], &["unlink", "unlinkat", "rmdir"]),
     (&[Denied, Parent, Delete, Rename], &["rename", "renameat", "renameat2"]),
@@ -75,7 +76,7 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Clock], &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
     (
         &[
-            Uring, Getname, Name, Denied, Lookup, Open, Parent, Create, Delete, Rename, Link, Symlink,
+            Uring, Getname, Name, Denied, Lookup, Open, Creat, Parent, Create, Delete, Rename, Link, Symlink,
             Attribute, Address,
         ],
         &["io_uring_enter"],

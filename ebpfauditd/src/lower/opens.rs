@@ -17,9 +17,13 @@ pub(super) fn flags(index: &[Entry], watched_by_number: &[bool]) -> u32 {
     if index.iter().all(|entry| entry.first == 0 || !is_open(entry)) {
         flags |= abi::CONFIG_WATCHED_OPENS;
     }
+    let has_names = |entry: &Entry| entry.needs & (abi::NEED_NAMES | abi::NEED_WATCH) != 0;
+    if index.iter().all(|entry| is_exec(entry) || !has_names(entry)) {
+        flags |= abi::CONFIG_EXEC_FILES;
+    }
     // what the classes name opens one file at most, which is then all it looks up; an exec's opens say what they are
     let is_alone = |(entry, &by_number): (&Entry, &bool)| {
-        entry.needs & (abi::NEED_NAMES | abi::NEED_WATCH) == 0
+        !has_names(entry)
             || entry.needs & abi::NEED_HIT != 0
             || is_exec(entry)
             || (entry.first == 0 && !by_number)

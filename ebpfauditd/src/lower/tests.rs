@@ -154,6 +154,18 @@ fn files_that_are_watched_by_classes_alone_are_known_as_such() {
 }
 
 #[test]
+fn where_only_execs_have_names_no_other_open_is_looked_at() {
+    let only_execs = |lines: &[&str]| tables(&rules(lines)).flags & abi::CONFIG_EXEC_FILES != 0;
+    let exec = "-a always,exit -F arch=b64 -S execve -S execveat -k e";
+    assert!(only_execs(&[exec]));
+    assert!(only_execs(&[exec, "-a always,exit -F arch=b64 -S kill -S setuid -k k"]));
+    assert!(!only_execs(&[exec, "-a always,exit -F arch=b64 -S acct -k a"]));
+    assert!(!only_execs(&[exec, "-a always,exit -F arch=b32 -S open -k o"]));
+    let directory = tempfile::tempdir().unwrap();
+    assert!(!only_execs(&[exec, &format!("-w {}/one -p w -k w", directory.path().display())]));
+}
+
+#[test]
 fn an_exec_is_looked_at_as_whatever_it_becomes() {
     let tables = tables(&rules(&["-a always,exit -F arch=b64 -S execve -k x"]));
     assert_eq!(run(&tables, entry(&tables, "execve").first), [0]);
