@@ -30,6 +30,8 @@ const BATCH: usize = 64 * 1024;
 /// How long events gather after the first one woke us, so that under load we are woken once per interval and not once per
 /// event. It delays a line in the log by that much.
 const GATHER: Duration = Duration::from_millis(1);
+/// An event that comes so long after the last ones is taken at once: to wait for others would cost more than it saves.
+const APART: Duration = Duration::from_millis(2);
 
 /// How long a log that could not be written is left alone before it is tried again, if no event comes before.
 const RETRY: Duration = Duration::from_millis(500);
@@ -149,17 +151,18 @@ impl Recorder {
         // A source may hold events that arrived before it could be waited for.
         self.drain();
         self.output.flush();
+        let mut drained = Instant::now();
         loop {
-            match self.wait() {
-                Ok(true) => {}
-                // Only sources are ready. The first event woke us; the next ones need not.
-                Ok(false) => thread::sleep(GATHER),
-                Err(error) => {
-                    log::error!("recorder: cannot wait for events: {error}");
-                    thread::sleep(GATHER);
-                }
+            let commanded = self.wait().unwrap_or_else(|error| {
+                log::error!("recorder: cannot wait for events: {error}");
+                false
+            });
+            // Only sources are ready. The first event woke us; the next ones need not.
+            if !commanded && drained.elapsed() < APART {
+                thread::sleep(GATHER);
             }
             self.drain();
+            drained = Instant::now();
             loop {
                 match self.inbox.try_recv() {
                     Ok(command) => {
