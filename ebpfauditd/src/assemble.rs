@@ -158,7 +158,7 @@ impl Assembler {
         let out = event.body_mut();
         word(out, "arch=");
         hex(out, u64::from(head.arch));
-        field(out, "syscall", head.nr);
+        field(out, " syscall=", head.nr);
         if head.personality != 0 {
             word(out, " per=");
             hex(out, u64::from(head.personality));
@@ -170,7 +170,7 @@ impl Assembler {
             word(out, name);
             hex(out, value);
         }
-        field(out, "items", names as u32);
+        field(out, " items=", names as u32);
         self.task(captured, out);
         key(out, generation, head.rule);
     }
@@ -178,20 +178,20 @@ impl Assembler {
     /// `audit_log_task_info`
     fn task(&mut self, captured: &Captured<'_>, out: &mut Vec<u8>) {
         let head = captured.head;
-        field(out, "ppid", head.ppid);
-        field(out, "pid", head.pid);
-        field(out, "auid", head.auid);
-        field(out, "uid", head.uid);
-        field(out, "gid", head.gid);
-        field(out, "euid", head.euid);
-        field(out, "suid", head.suid);
-        field(out, "fsuid", head.fsuid);
-        field(out, "egid", head.egid);
-        field(out, "sgid", head.sgid);
-        field(out, "fsgid", head.fsgid);
+        field(out, " ppid=", head.ppid);
+        field(out, " pid=", head.pid);
+        field(out, " auid=", head.auid);
+        field(out, " uid=", head.uid);
+        field(out, " gid=", head.gid);
+        field(out, " euid=", head.euid);
+        field(out, " suid=", head.suid);
+        field(out, " fsuid=", head.fsuid);
+        field(out, " egid=", head.egid);
+        field(out, " sgid=", head.sgid);
+        field(out, " fsgid=", head.fsgid);
         word(out, " tty=");
         out.extend_from_slice(if captured.tty.is_empty() { b"(none)" } else { captured.tty });
-        field(out, "ses", head.ses);
+        field(out, " ses=", head.ses);
         word(out, " comm=");
         quote::untrusted(out, until_nul(&head.comm));
         word(out, " exe=");
@@ -226,17 +226,17 @@ impl Assembler {
         if operation.has_exit != 0 {
             outcome(out, operation.success, operation.exit);
         }
-        field(out, "items", names as u32);
-        field(out, "ppid", head.ppid);
-        field(out, "pid", head.pid);
-        field(out, "uid", operation.uid);
-        field(out, "gid", operation.gid);
-        field(out, "euid", operation.euid);
-        field(out, "suid", operation.suid);
-        field(out, "fsuid", operation.fsuid);
-        field(out, "egid", operation.egid);
-        field(out, "sgid", operation.sgid);
-        field(out, "fsgid", operation.fsgid);
+        field(out, " items=", names as u32);
+        field(out, " ppid=", head.ppid);
+        field(out, " pid=", head.pid);
+        field(out, " uid=", operation.uid);
+        field(out, " gid=", operation.gid);
+        field(out, " euid=", operation.euid);
+        field(out, " suid=", operation.suid);
+        field(out, " fsuid=", operation.fsuid);
+        field(out, " egid=", operation.egid);
+        field(out, " sgid=", operation.sgid);
+        field(out, " fsgid=", operation.fsgid);
         self.subject(captured, out);
         key(out, generation, operation.rule);
     }

@@ -107,7 +107,7 @@ impl Contexts {
                 word(out, " obj=");
                 out.extend_from_slice(text);
             }
-            None => field(out, "osid", sid),
+            None => field(out, " osid=", sid),
         }
     }
 

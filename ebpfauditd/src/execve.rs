@@ -47,7 +47,7 @@ pub fn write(event: &mut Event, argc: u32, area: &[u8]) {
     let mut writer = Writer { event, room: ROOM };
     let mut rest = area;
     for number in 0..argc {
-        let end = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
+        let end = memchr::memchr(0, rest).unwrap_or(rest.len());
         argument(&mut writer, number, &rest[..end]);
         rest = rest.get(end + 1..).unwrap_or_default();
     }

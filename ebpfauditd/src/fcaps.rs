@@ -47,7 +47,7 @@ impl CapabilityRise {
             word(out, name);
             capabilities(out, set);
         }
-        field(out, "fe", u32::from(file.effective));
+        field(out, " fe=", u32::from(file.effective));
         for (name, set) in [
             (" old_pp=", before.permitted),
             (" old_pi=", before.inheritable),
@@ -61,7 +61,7 @@ impl CapabilityRise {
             word(out, name);
             capabilities(out, set);
         }
-        field(out, "frootid", file.root);
+        field(out, " frootid=", file.root);
     }
 }
 

@@ -59,8 +59,8 @@ pub fn write(
         device(out, inode.dev);
         word(out, " mode=");
         octal(out, u64::from(inode.mode));
-        field(out, "ouid", inode.uid);
-        field(out, "ogid", inode.gid);
+        field(out, " ouid=", inode.uid);
+        field(out, " ogid=", inode.gid);
         word(out, " rdev=");
         device(out, inode.rdev);
         contexts.write_object(out, inode.sid);
@@ -75,10 +75,10 @@ pub fn write(
     capabilities(out, file.permitted);
     word(out, " cap_fi=");
     capabilities(out, file.inheritable);
-    field(out, "cap_fe", u32::from(file.effective));
+    field(out, " cap_fe=", u32::from(file.effective));
     word(out, " cap_fver=");
     hex(out, u64::from(file.version));
-    field(out, "cap_frootid", file.root);
+    field(out, " cap_frootid=", file.root);
 }
 
 /// Bytes of a name up to its last component, the slash before it included; slashes at the end are part of the component

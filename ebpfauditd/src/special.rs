@@ -189,7 +189,7 @@ fn write_item(
             signed(out, i64::from(message.mqdes));
             word(out, " msg_len=");
             signed(out, message.len as i64);
-            field(out, "msg_prio", message.prio);
+            field(out, " msg_prio=", message.prio);
             word(out, " abs_timeout_sec=");
             signed(out, message.sec);
             word(out, " abs_timeout_nsec=");
@@ -257,7 +257,7 @@ fn ipc(ipc: &abi::Ipc, excluded: u32, contexts: &mut Contexts, event: &mut Event
     let out = event.body_mut();
     word(out, "ouid=");
     decimal(out, u64::from(ipc.uid));
-    field(out, "ogid", ipc.gid);
+    field(out, " ogid=", ipc.gid);
     word(out, " mode=");
     octal(out, u64::from(ipc.mode as u16));
     contexts.write_object(out, ipc.sid);
@@ -268,8 +268,8 @@ fn ipc(ipc: &abi::Ipc, excluded: u32, contexts: &mut Contexts, event: &mut Event
     let out = event.body_mut();
     word(out, "qbytes=");
     hex(out, ipc.qbytes);
-    field(out, "ouid", ipc.perm_uid);
-    field(out, "ogid", ipc.perm_gid);
+    field(out, " ouid=", ipc.perm_uid);
+    field(out, " ogid=", ipc.perm_gid);
     word(out, " mode=");
     octal(out, u64::from(ipc.perm_mode as u16));
 }

@@ -20,8 +20,12 @@ pub fn hex(out: &mut Vec<u8>, value: u64) {
 pub fn hex_padded(out: &mut Vec<u8>, value: u64, width: usize) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let used = (64 - value.leading_zeros() as usize).div_ceil(4).max(width);
-    for place in (0..used).rev() {
-        out.push(DIGITS[(value >> (4 * place)) as usize & 15]);
+    let start = out.len();
+    out.resize(start + used, 0);
+    let mut rest = value;
+    for digit in out[start..].iter_mut().rev() {
+        *digit = DIGITS[rest as usize & 15];
+        rest >>= 4;
     }
 }
 
@@ -50,15 +54,15 @@ pub fn capabilities(out: &mut Vec<u8>, set: u64) {
     }
 }
 
-/// Appends ` NAME=` and an unsigned decimal.
-pub fn field(out: &mut Vec<u8>, name: &str, value: u32) {
-    out.push(b' ');
-    out.extend_from_slice(name.as_bytes());
-    out.push(b'=');
+/// Appends a label like ` uid=` and an unsigned decimal.
+#[inline]
+pub fn field(out: &mut Vec<u8>, label: &'static str, value: u32) {
+    word(out, label);
     decimal(out, u64::from(value));
 }
 
 /// Appends text that is not from outside.
+#[inline]
 pub fn word(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }

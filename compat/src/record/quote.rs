@@ -8,7 +8,10 @@ const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 /// Whether the kernel would refuse to write `text` between quotes: it has a `"`, a byte below 0x21 (space included) or
 /// above 0x7e.
 pub fn needs_hex(text: &[u8]) -> bool {
-    text.iter().any(|&b| b == b'"' || !(0x21..=0x7e).contains(&b))
+    let is_bad = |&b: &u8| b == b'"' || !(0x21..=0x7e).contains(&b);
+    // Without a way out in between the compiler compares all eight at once.
+    let (chunks, rest) = text.as_chunks::<8>();
+    chunks.iter().any(|chunk| chunk.iter().fold(false, |bad, b| bad | is_bad(b))) || rest.iter().any(is_bad)
 }
 
 /// Appends `text` between double quotes, or as upper-case hex without quotes if it [needs](needs_hex) that.
@@ -26,9 +29,11 @@ pub fn untrusted(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Appends every byte of `text` as two upper-case hex digits, without quotes.
 pub fn hex(out: &mut Vec<u8>, text: &[u8]) {
-    out.reserve(text.len() * 2);
-    for &b in text {
-        out.extend_from_slice(&[DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
+    let start = out.len();
+    out.resize(start + text.len() * 2, 0);
+    let (pairs, _) = out[start..].as_chunks_mut::<2>();
+    for (pair, &b) in pairs.iter_mut().zip(text) {
+        *pair = [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]];
     }
 }
 
