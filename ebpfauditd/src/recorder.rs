@@ -3,8 +3,9 @@
 //! One plain thread waits for any source, lets events gather for a moment, then empties every source into one batch of
 //! log lines. Whatever the main thread wants of it comes as a [`Command`] over a channel, with an eventfd to wake it.
 
+mod ready;
+
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
@@ -12,9 +13,8 @@ use std::time::{Duration, Instant};
 
 use compat::interpret::Formatter;
 use compat::record::{Event, Stamp};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use ready::Ready;
 
 use crate::engine::Source;
 use crate::own_record;
@@ -149,19 +149,21 @@ struct Recorder {
 impl Recorder {
     fn run(mut self) {
         // A source may hold events that arrived before it could be waited for.
-        self.drain();
+        self.drain(Ready::ALL);
         self.output.flush();
         let mut drained = Instant::now();
         loop {
-            let commanded = self.wait().unwrap_or_else(|error| {
+            let retry = self.output.failing.then(|| Instant::now() + RETRY);
+            let ready = Ready::wait(&self.wake, &self.inputs, retry).unwrap_or_else(|error| {
                 log::error!("recorder: cannot wait for events: {error}");
-                false
+                thread::sleep(GATHER);
+                Ready::ALL
             });
             // Only sources are ready. The first event woke us; the next ones need not.
-            if !commanded && drained.elapsed() < APART {
+            if !ready.command && drained.elapsed() < APART {
                 thread::sleep(GATHER);
             }
-            self.drain();
+            self.drain(ready);
             drained = Instant::now();
             loop {
                 match self.inbox.try_recv() {
@@ -183,38 +185,14 @@ impl Recorder {
         }
     }
 
-    /// Waits for a source or a command; true if a command waits.
-    fn wait(&self) -> io::Result<bool> {
-        let mut fds = Vec::with_capacity(self.inputs.len() + 1);
-        fds.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
-        fds.extend(self.inputs.iter().map(|input| PollFd::new(input.source.as_fd(), PollFlags::POLLIN)));
-        let retry = self.output.failing.then(|| Instant::now() + RETRY);
-        let deadlines = self.inputs.iter().filter_map(|input| input.source.deadline());
-        let timeout = match deadlines.chain(retry).min() {
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                // Rounded up, so that we do not wake a moment too early and turn in circles.
-                PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
-            }
-            None => PollTimeout::NONE,
-        };
-        match poll(&mut fds, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        let woken = fds[0].any().unwrap_or(false);
-        if woken {
-            // Not blocking: if another wake-up has been taken with an earlier one there is nothing to read.
-            let _ = self.wake.read();
-        }
-        Ok(woken)
-    }
-
-    /// Empties every source once; returns the number of events.
-    fn drain(&mut self) -> usize {
+    /// Empties those sources once; returns the number of events.
+    fn drain(&mut self, ready: Ready) -> usize {
         let Self { inputs, output, .. } = self;
         let mut events = 0;
-        for input in inputs {
+        for (number, input) in inputs.iter_mut().enumerate() {
+            if !ready.has_source(number) {
+                continue;
+            }
             let origin = input.origin;
             match input.source.drain(&mut |event| output.take(event, origin)) {
                 Ok(count) => events += count,
@@ -254,13 +232,13 @@ impl Recorder {
                 self.output.sink = *sink;
             }
             Command::Settle(done) => {
-                while self.drain() > 0 {}
+                while self.drain(Ready::ALL) > 0 {}
                 self.output.flush();
                 // Whoever asked may have stopped waiting.
                 let _ = done.send(());
             }
             Command::Stop(mut event) => {
-                while self.drain() > 0 {}
+                while self.drain(Ready::ALL) > 0 {}
                 let Self { inputs, output, .. } = self;
                 for input in inputs {
                     let origin = input.origin;
@@ -331,10 +309,11 @@ impl Output {
 mod tests {
     use std::fs::File;
     use std::io::PipeReader;
-    use std::os::fd::BorrowedFd;
+    use std::os::fd::{AsFd, BorrowedFd};
 
     use compat::interpret::Format;
     use compat::record::MessageType;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     use super::*;
 
