@@ -24,8 +24,13 @@ pub fn has_trampolines() -> Result<bool> {
     Ok(*FOUND.get_or_init(|| probe.lines().any(|line| line == "engine trampoline: available")))
 }
 
-/// Whether this kernel preempts programs, by its own word: then it skips a run now and then (`skipped-runs`).
-pub fn preempts() -> bool {
+/// Whether a line of `auditctl -s` counts runs that a kernel skips which preempts programs (`skipped-runs`); whether it does is by its
+/// own word.
+pub fn counts_skipped_runs(line: &str) -> bool {
+    line.starts_with("failed_runs ") && preempts()
+}
+
+fn preempts() -> bool {
     let modes = std::fs::read_to_string("/sys/kernel/debug/sched/preempt").unwrap_or_default();
     modes.contains("(full)") || modes.contains("(lazy)")
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use compat::audit::{Audit, Status};
 
-use crate::kernel::preempts;
+use crate::kernel::counts_skipped_runs;
 use crate::program::Outcome;
 
 /// What is compared.
@@ -54,14 +54,12 @@ impl Observation {
 /// The lines, each with its end, without what the moment decides: who the daemon is, what waits in the kernel's queue, how many
 /// programs were skipped.
 fn lines(text: &str) -> Vec<String> {
-    let skips = preempts();
     let settled = |line: &str| match line.trim_end().split_once(' ') {
         Some(("pid", pid)) if pid != "0" => "pid N\n".to_owned(),
         Some((counter @ ("backlog" | "backlog_wait_time_actual"), _)) => format!("{counter} N\n"),
         _ => line.to_owned(),
     };
-    let lines = text.split_inclusive('\n').filter(|line| !(skips && line.starts_with("failed_runs ")));
-    lines.map(settled).collect()
+    text.split_inclusive('\n').filter(|line| !counts_skipped_runs(line)).map(settled).collect()
 }
 
 impl fmt::Display for Observation {
