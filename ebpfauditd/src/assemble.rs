@@ -1,7 +1,9 @@
 //! Events of the kernel side into records, worded as the kernel words them (`kernel/auditsc.c`).
 
+use std::ops::Range;
+
 use compat::record::quote;
-use compat::record::{Event, MessageType};
+use compat::record::{Event, Id, MessageType};
 use kern::abi::{self, Family, ItemKind, Record};
 use zerocopy::FromBytes;
 
@@ -16,7 +18,7 @@ use crate::lower::is_excluded;
 use crate::proctitle::title;
 use crate::release::{Release, Update};
 use crate::special::Special;
-use crate::text::{field, hex, signed, until_nul, word};
+use crate::text::{field, group, hex, noted, signed, until_nul, user, word};
 
 /// Targets of one `OBJ_PID` block (`AUDIT_AUX_PIDS`).
 const TARGET_BLOCK: usize = 16;
@@ -119,11 +121,10 @@ impl Assembler {
                         continue;
                     }
                     event.begin(message);
-                    let out = event.body_mut();
-                    word(out, "op=");
-                    out.extend_from_slice(body);
-                    self.task(captured, out);
-                    word(out, " res=0");
+                    word(event.body_mut(), "op=");
+                    event.body_mut().extend_from_slice(body);
+                    self.task(captured, event);
+                    word(event.body_mut(), " res=0");
                 }
                 ItemKind::Uringop if head.family != Family::Uring as u32 => {
                     if let Ok(operation) = abi::Uringop::read_from_bytes(body)
@@ -158,7 +159,10 @@ impl Assembler {
         let out = event.body_mut();
         word(out, "arch=");
         hex(out, u64::from(head.arch));
-        field(out, " syscall=", head.nr);
+        event.note(" arch=", Id::Arch(head.arch));
+        field(event.body_mut(), " syscall=", head.nr);
+        event.note(" syscall=", Id::Syscall(head.nr));
+        let out = event.body_mut();
         if head.personality != 0 {
             word(out, " per=");
             hex(out, u64::from(head.personality));
@@ -171,24 +175,26 @@ impl Assembler {
             hex(out, value);
         }
         field(out, " items=", names as u32);
-        self.task(captured, out);
-        key(out, generation, head.rule);
+        let context = self.task(captured, event);
+        key(event.body_mut(), generation, head.rule);
+        noted(event, context);
     }
 
-    /// `audit_log_task_info`
-    fn task(&mut self, captured: &Captured<'_>, out: &mut Vec<u8>) {
+    /// `audit_log_task_info`; where the context stands that ends it.
+    fn task(&mut self, captured: &Captured<'_>, event: &mut Event) -> Range<usize> {
         let head = captured.head;
-        field(out, " ppid=", head.ppid);
-        field(out, " pid=", head.pid);
-        field(out, " auid=", head.auid);
-        field(out, " uid=", head.uid);
-        field(out, " gid=", head.gid);
-        field(out, " euid=", head.euid);
-        field(out, " suid=", head.suid);
-        field(out, " fsuid=", head.fsuid);
-        field(out, " egid=", head.egid);
-        field(out, " sgid=", head.sgid);
-        field(out, " fsgid=", head.fsgid);
+        field(event.body_mut(), " ppid=", head.ppid);
+        field(event.body_mut(), " pid=", head.pid);
+        user(event, " auid=", head.auid);
+        user(event, " uid=", head.uid);
+        group(event, " gid=", head.gid);
+        user(event, " euid=", head.euid);
+        user(event, " suid=", head.suid);
+        user(event, " fsuid=", head.fsuid);
+        group(event, " egid=", head.egid);
+        group(event, " sgid=", head.sgid);
+        group(event, " fsgid=", head.fsgid);
+        let out = event.body_mut();
         word(out, " tty=");
         out.extend_from_slice(if captured.tty.is_empty() { b"(none)" } else { captured.tty });
         field(out, " ses=", head.ses);
@@ -200,7 +206,9 @@ impl Assembler {
         } else {
             word(out, "(null)");
         }
+        let context = out.len();
         self.subject(captured, out);
+        context..out.len()
     }
 
     /// `audit_log_task_context`

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::os::linux::fs::MetadataExt;
 
-use compat::record::{Event, MessageType};
+use compat::record::Event;
 use kern::abi::{self, Family};
 
 use crate::context::Contexts;
@@ -68,8 +68,7 @@ impl Files {
             Some(length) => &name[..length],
             None => name,
         });
-        event.begin(MessageType::PATH);
-        names::write(event.body_mut(), number, shown, entry.inode.as_ref(), entry.kind, file, contexts);
+        names::write(event, number, shown, entry.inode.as_ref(), entry.kind, file, contexts);
     }
 
     fn entry_capabilities(&mut self, captured: &Captured<'_>, entry: &Entry<'_>) -> FileCapabilities {
@@ -135,9 +134,8 @@ impl Files {
             _ => FileCapabilities::default(),
         };
         let kind = if known.is_none() && kind == NameType::Normal { NameType::Unknown } else { kind };
-        event.begin(MessageType::PATH);
         names::write(
-            event.body_mut(),
+            event,
             number,
             shown.as_deref(),
             known.as_ref(),
@@ -234,9 +232,8 @@ impl Files {
     ) {
         let known = self.late_inode(self.root(head), interpreter, contexts);
         let kind = if known.is_some() { NameType::Normal } else { NameType::Unknown };
-        event.begin(MessageType::PATH);
         let file = Some(FileCapabilities::default());
-        names::write(event.body_mut(), number, Some(interpreter), known.as_ref(), kind, file, contexts);
+        names::write(event, number, Some(interpreter), known.as_ref(), kind, file, contexts);
     }
 
     /// Capabilities of the program's file, `inode`.

@@ -2,7 +2,7 @@
 //! the inode behind a name that was not reached. What is looked up is believed only if it is still the same inode with
 //! the same change time, and it is remembered by those.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -37,7 +37,7 @@ pub struct FileCapabilities {
 }
 
 /// A file at one point of its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
     ino: u64,
     dev: u32,
@@ -82,9 +82,9 @@ impl Root {
 /// What was looked up.
 #[derive(Debug, Default)]
 pub struct Late {
-    capabilities: HashMap<Identity, FileCapabilities>,
-    interpreters: HashMap<Identity, Option<Vec<u8>>>,
-    loaders: HashMap<Identity, Vec<u8>>,
+    capabilities: BTreeMap<Identity, FileCapabilities>,
+    interpreters: BTreeMap<Identity, Option<Vec<u8>>>,
+    loaders: BTreeMap<Identity, Vec<u8>>,
 }
 
 impl Late {
@@ -178,7 +178,7 @@ impl Late {
     }
 }
 
-fn remember<V>(memory: &mut HashMap<Identity, V>, identity: Identity, value: V) {
+fn remember<V>(memory: &mut BTreeMap<Identity, V>, identity: Identity, value: V) {
     if memory.len() >= REMEMBERED {
         memory.clear();
     }

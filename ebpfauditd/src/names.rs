@@ -1,11 +1,12 @@
 //! Names: how the text of a PATH record comes about, and the record itself (`audit_log_name` in `kernel/auditsc.c`).
 
 use compat::record::quote;
+use compat::record::{Event, MessageType};
 use kern::abi;
 
 use crate::context::Contexts;
 use crate::late::FileCapabilities;
-use crate::text::{self, capabilities, decimal, device, field, hex, octal, word};
+use crate::text::{self, capabilities, decimal, device, field, group, hex, noted, octal, user, word};
 
 /// How a name takes part in a syscall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +35,10 @@ impl NameType {
     }
 }
 
-/// Appends the body of a PATH record. `name`: `None` prints as `(null)`; `inode`: `None` leaves its fields out; `file`: `None`:
+/// Writes a PATH record. `name`: `None` prints as `(null)`; `inode`: `None` leaves its fields out; `file`: `None`:
 /// the kernel did not ask for them.
 pub fn write(
-    out: &mut Vec<u8>,
+    event: &mut Event,
     number: usize,
     name: Option<&[u8]>,
     inode: Option<&abi::Inode>,
@@ -45,6 +46,8 @@ pub fn write(
     file: Option<FileCapabilities>,
     contexts: &mut Contexts,
 ) {
+    event.begin(MessageType::PATH);
+    let out = event.body_mut();
     word(out, "item=");
     decimal(out, number as u64);
     word(out, " name=");
@@ -52,6 +55,7 @@ pub fn write(
         Some(name) => quote::untrusted(out, name),
         None => word(out, "(null)"),
     }
+    let mut context = 0..0;
     if let Some(inode) = inode {
         word(out, " inode=");
         decimal(out, inode.ino);
@@ -59,12 +63,17 @@ pub fn write(
         device(out, inode.dev);
         word(out, " mode=");
         octal(out, u64::from(inode.mode));
-        field(out, " ouid=", inode.uid);
-        field(out, " ogid=", inode.gid);
+        user(event, " ouid=", inode.uid);
+        group(event, " ogid=", inode.gid);
+        let out = event.body_mut();
         word(out, " rdev=");
         device(out, inode.rdev);
+        context.start = out.len();
         contexts.write_object(out, inode.sid);
+        context.end = out.len();
     }
+    noted(event, context);
+    let out = event.body_mut();
     word(out, " nametype=");
     word(out, kind.word());
     let Some(file) = file else {

@@ -4,11 +4,9 @@ use audit_rules::Arch;
 use audit_rules::table::{machine, syscall};
 
 use super::Names;
-use super::fields::{
-    Field, Fields, Meaning, hex_number, is_gap, number, possible, up_to, without_punctuation,
-};
+use super::fields::{Fields, Meaning, hex_number, is_gap, number, possible, up_to, without_punctuation};
 use super::saddr;
-use crate::record::{Event, MessageType, Stamp, decimal};
+use crate::record::{Event, Id, MessageType, Note, Stamp, decimal};
 
 /// The longest line, its newline left out: readers (`ausearch`, auparse) have buffers of 8970 bytes
 /// (`MAX_AUDIT_MESSAGE_LENGTH`).
@@ -73,9 +71,9 @@ impl Formatter {
     /// Appends the lines of an event as they go to disk (EOE does not); returns how many lines that were.
     pub fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> u64 {
         let mut lines = 0;
-        for (kind, body) in event.records() {
+        for (at, (kind, body)) in event.records().enumerate() {
             if kind != MessageType::EOE {
-                self.line(event.stamp(), kind, body, out);
+                self.whole_line(event.stamp(), kind, body, event.notes(at), out);
                 lines += 1;
             }
         }
@@ -84,13 +82,29 @@ impl Formatter {
 
     /// Appends the line of one record, whatever its type: what a plugin is given.
     pub fn line(&mut self, stamp: Stamp, kind: MessageType, body: &[u8], out: &mut Vec<u8>) {
+        self.whole_line(stamp, kind, body, None, out);
+    }
+
+    fn whole_line(
+        &mut self,
+        stamp: Stamp,
+        kind: MessageType,
+        body: &[u8],
+        notes: Option<&[Note]>,
+        out: &mut Vec<u8>,
+    ) {
         let start = out.len();
         self.record(stamp, kind, body, out);
         if self.format == Format::Enriched && possible(kind) {
             if names_changed(kind) {
                 self.names.flush();
             }
-            self.enrich(kind, body, start + LINE_MAX, out);
+            let mut names =
+                Enrichment { formatter: self, arch: None, divider: SEPARATOR, end: start + LINE_MAX };
+            match notes {
+                Some(notes) => names.noted(notes, out),
+                None => names.found(Fields::new(kind, body), out),
+            }
         }
         out.push(b'\n');
     }
@@ -124,56 +138,91 @@ impl Formatter {
         }
         out.truncate(start + if self.node.is_empty() { RECORD_MAX } else { LINE_MAX });
     }
+}
 
-    /// Appends 0x1D and the names behind the fields of `body`, as far as they end before `end`. The original cuts the name
-    /// that does not fit; half a name is another name, so it is left out here.
-    fn enrich(&mut self, kind: MessageType, body: &[u8], end: usize, out: &mut Vec<u8>) {
-        let mut divider = SEPARATOR;
-        let mut arch = None;
-        for field in Fields::new(kind, body) {
+/// The end of a line: 0x1D and the names behind its fields, as far as they end before `end`. The original cuts the name that
+/// does not fit; half a name is another name, so it is left out here.
+struct Enrichment<'a> {
+    formatter: &'a mut Formatter,
+    /// The one that the record has named so far.
+    arch: Option<Arch>,
+    /// What comes before the next name.
+    divider: u8,
+    end: usize,
+}
+
+impl Enrichment<'_> {
+    /// The names of what the record's writer has noted.
+    fn noted(&mut self, notes: &[Note], out: &mut Vec<u8>) {
+        for note in notes {
             let before = out.len();
-            out.push(divider);
-            out.extend_from_slice(field.label);
-            self.value(field, &mut arch, out);
-            if out.len() > end {
-                out.truncate(before);
-            } else {
-                divider = b' ';
+            out.push(self.divider);
+            let label = note.label.as_bytes().get(1..).unwrap_or_default();
+            out.extend(label.iter().map(u8::to_ascii_uppercase));
+            match note.id {
+                Id::User(id) => out.extend_from_slice(self.formatter.names.user(id)),
+                Id::Group(id) => out.extend_from_slice(self.formatter.names.group(id)),
+                Id::Arch(elf) => match machine::from_elf(elf) {
+                    None => self.machine(None, format!("{elf:x}").as_bytes(), out),
+                    known => self.machine(known, b"", out),
+                },
+                Id::Syscall(number) => self.syscall(number, out),
             }
+            self.fit(before, out);
         }
     }
 
-    /// Appends what the value of a field means. `arch` is the one the record has named so far.
-    fn value(&mut self, field: Field<'_>, arch: &mut Option<Arch>, out: &mut Vec<u8>) {
-        match field.meaning {
-            Meaning::User => out.extend_from_slice(self.names.user(number(field.value))),
-            Meaning::Group => out.extend_from_slice(self.names.group(number(field.value))),
-            Meaning::Arch => {
-                let value = without_punctuation(field.value);
-                let known = hex_number(value).and_then(machine::from_elf);
-                // For a machine that it does not know the original names the calls of the one it runs on.
-                *arch = Some(known.map_or(NATIVE, machine::Machine::arch));
-                match known {
-                    Some(machine) => out.extend_from_slice(machine.name().as_bytes()),
-                    None => unknown(out, b"unknown-elf-type(", value),
+    /// The names of what is found in the record's text.
+    fn found(&mut self, fields: Fields<'_>, out: &mut Vec<u8>) {
+        for field in fields {
+            let before = out.len();
+            out.push(self.divider);
+            out.extend_from_slice(field.label);
+            match field.meaning {
+                Meaning::User => out.extend_from_slice(self.formatter.names.user(number(field.value))),
+                Meaning::Group => out.extend_from_slice(self.formatter.names.group(number(field.value))),
+                Meaning::Arch => {
+                    let value = without_punctuation(field.value);
+                    self.machine(hex_number(value).and_then(machine::from_elf), value, out);
                 }
+                Meaning::Syscall => self.syscall(number(field.value), out),
+                Meaning::SocketAddress => saddr::write(out, without_punctuation(field.value)),
             }
-            Meaning::Syscall => {
-                let call = number(field.value);
-                if let Some(name) = arch.and_then(|arch| self.syscalls.name(arch, call)) {
-                    out.extend_from_slice(name.as_bytes());
-                } else {
-                    out.extend_from_slice(b"unknown-syscall(");
-                    // Without arch the original has no number either.
-                    let call = if arch.is_some() { call as i32 } else { -1 };
-                    if call < 0 {
-                        out.push(b'-');
-                    }
-                    decimal(out, u64::from(call.unsigned_abs()));
-                    out.push(b')');
-                }
+            self.fit(before, out);
+        }
+    }
+
+    /// Takes the name from `before` on back if it is too much.
+    fn fit(&mut self, before: usize, out: &mut Vec<u8>) {
+        if out.len() > self.end {
+            out.truncate(before);
+        } else {
+            self.divider = b' ';
+        }
+    }
+
+    /// The machine that `text` stands for.
+    fn machine(&mut self, known: Option<machine::Machine>, text: &[u8], out: &mut Vec<u8>) {
+        // For a machine that it does not know the original names the calls of the one it runs on.
+        self.arch = Some(known.map_or(NATIVE, machine::Machine::arch));
+        match known {
+            Some(machine) => out.extend_from_slice(machine.name().as_bytes()),
+            None => unknown(out, b"unknown-elf-type(", text),
+        }
+    }
+
+    fn syscall(&mut self, call: u32, out: &mut Vec<u8>) {
+        if let Some(name) = self.arch.and_then(|arch| self.formatter.syscalls.name(arch, call)) {
+            out.extend_from_slice(name.as_bytes());
+        } else {
+            out.extend_from_slice(b"unknown-syscall(");
+            // Without arch the original has no number either.
+            let call = if self.arch.is_some() { call as i32 } else { -1 };
+            if call < 0 {
+                out.push(b'-');
             }
-            Meaning::SocketAddress => saddr::write(out, without_punctuation(field.value)),
+            decimal(out, u64::from(call.unsigned_abs()));
+            out.push(b')');
         }
     }
 }

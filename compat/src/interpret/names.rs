@@ -15,10 +15,44 @@ const MOST: usize = 16 * 1024;
 /// `"unknown(1234)"` for an id nobody has; upper-case hex without quotes if the name needs it.
 #[derive(Debug)]
 pub struct Names {
-    users: HashMap<u32, Box<[u8]>, BuildHasherDefault<IdHasher>>,
-    groups: HashMap<u32, Box<[u8]>, BuildHasherDefault<IdHasher>>,
-    look_up_user: fn(u32) -> Option<Vec<u8>>,
-    look_up_group: fn(u32) -> Option<Vec<u8>>,
+    users: Memory,
+    groups: Memory,
+}
+
+/// What is remembered of one kind of ids.
+#[derive(Debug)]
+struct Memory {
+    look_up: fn(u32) -> Option<Vec<u8>>,
+    /// Where among the texts that of an id is.
+    places: HashMap<u32, usize, BuildHasherDefault<IdHasher>>,
+    texts: Vec<Box<[u8]>>,
+}
+
+impl Memory {
+    fn new(look_up: fn(u32) -> Option<Vec<u8>>) -> Self {
+        Self { look_up, places: HashMap::default(), texts: Vec::new() }
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.texts.clear();
+    }
+
+    fn get(&mut self, id: u32) -> &[u8] {
+        let place = self.places.get(&id).copied().unwrap_or_else(|| self.learn(id));
+        &self.texts[place]
+    }
+
+    /// Asks the system; where the answer is now.
+    fn learn(&mut self, id: u32) -> usize {
+        if self.texts.len() > MOST {
+            self.clear();
+        }
+        let place = self.texts.len();
+        self.texts.push(encode(id, self.look_up));
+        self.places.insert(id, place);
+        place
+    }
 }
 
 impl Names {
@@ -32,12 +66,7 @@ impl Names {
 
     /// An empty cache that asks these functions for the plain name of a user and of a group.
     pub fn with(user: fn(u32) -> Option<Vec<u8>>, group: fn(u32) -> Option<Vec<u8>>) -> Self {
-        Self {
-            users: HashMap::default(),
-            groups: HashMap::default(),
-            look_up_user: user,
-            look_up_group: group,
-        }
+        Self { users: Memory::new(user), groups: Memory::new(group) }
     }
 
     /// Forgets everything, so that the next look-up asks the system again.
@@ -48,18 +77,12 @@ impl Names {
 
     /// The encoded name of a user.
     pub fn user(&mut self, uid: u32) -> &[u8] {
-        if self.users.len() > MOST {
-            self.users.clear();
-        }
-        self.users.entry(uid).or_insert_with(|| encode(uid, self.look_up_user))
+        self.users.get(uid)
     }
 
     /// The encoded name of a group.
     pub fn group(&mut self, gid: u32) -> &[u8] {
-        if self.groups.len() > MOST {
-            self.groups.clear();
-        }
-        self.groups.entry(gid).or_insert_with(|| encode(gid, self.look_up_group))
+        self.groups.get(gid)
     }
 }
 
@@ -150,7 +173,7 @@ mod tests {
             names.user(id);
             names.group(id);
         }
-        assert!(names.users.len() <= MOST + 1 && names.groups.len() <= MOST + 1);
+        assert!(names.users.texts.len() <= MOST + 1 && names.groups.places.len() <= MOST + 1);
     }
 
     #[test]

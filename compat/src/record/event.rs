@@ -22,6 +22,7 @@ pub struct Event {
     stamp: Stamp,
     bytes: Vec<u8>,
     marks: Vec<Mark>,
+    notes: Vec<Note>,
 }
 
 /// Where a record begins; it ends where the next one begins.
@@ -29,12 +30,43 @@ pub struct Event {
 struct Mark {
     kind: MessageType,
     start: usize,
+    /// Where its notes begin.
+    notes: usize,
+    /// It has no other such numbers than the notes tell of.
+    is_noted: bool,
+}
+
+/// What a number in a record means, told by who writes it there: who enriches the record need not look for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What stands before the number: ` uid=`.
+    pub label: &'static str,
+    /// The number.
+    pub id: Id,
+}
+
+/// A number that stands for a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id {
+    /// Of a user.
+    User(u32),
+    /// Of a group.
+    Group(u32),
+    /// `AUDIT_ARCH_*`
+    Arch(u32),
+    /// Of a system call of the arch before.
+    Syscall(u32),
 }
 
 impl Event {
     /// An empty event with room for a usual one.
     pub fn new() -> Self {
-        Self { stamp: Stamp::default(), bytes: Vec::with_capacity(2048), marks: Vec::with_capacity(16) }
+        Self {
+            stamp: Stamp::default(),
+            bytes: Vec::with_capacity(2048),
+            marks: Vec::with_capacity(16),
+            notes: Vec::with_capacity(64),
+        }
     }
 
     /// Forgets all records, keeps the memory, and takes a new stamp.
@@ -42,11 +74,32 @@ impl Event {
         self.stamp = stamp;
         self.bytes.clear();
         self.marks.clear();
+        self.notes.clear();
     }
 
     /// Starts a record; what is appended to [`body_mut`](Event::body_mut) from now on is its body.
     pub fn begin(&mut self, kind: MessageType) {
-        self.marks.push(Mark { kind, start: self.bytes.len() });
+        let (start, notes) = (self.bytes.len(), self.notes.len());
+        self.marks.push(Mark { kind, start, notes, is_noted: false });
+    }
+
+    /// Notes what a number means that has just been appended to the record begun last.
+    pub fn note(&mut self, label: &'static str, id: Id) {
+        self.notes.push(Note { label, id });
+    }
+
+    /// Says that the record begun last has no other such numbers, nor anything else that might be taken for one.
+    pub fn is_noted(&mut self) {
+        if let Some(mark) = self.marks.last_mut() {
+            mark.is_noted = true;
+        }
+    }
+
+    /// The notes of the record of this number, if they are all there is to tell of it.
+    pub fn notes(&self, number: usize) -> Option<&[Note]> {
+        let mark = self.marks.get(number).filter(|mark| mark.is_noted)?;
+        let end = self.marks.get(number + 1).map_or(self.notes.len(), |next| next.notes);
+        self.notes.get(mark.notes..end)
     }
 
     /// The buffer to which the body of the record begun last is appended. **Only append**: what is in it already

@@ -8,6 +8,6 @@ mod kind;
 pub mod quote;
 mod stamp;
 
-pub use event::{Event, Records};
+pub use event::{Event, Id, Note, Records};
 pub use kind::MessageType;
 pub use stamp::{Stamp, decimal};

@@ -1,5 +1,6 @@
 //! Events as the kernel side writes them, and the bytes of their records.
 
+use compat::interpret::{Format, Formatter, Names};
 use zerocopy::IntoBytes;
 
 use super::*;
@@ -43,6 +44,7 @@ impl Built {
         let captured = Captured::new(record.as_bytes(), None).unwrap();
         let mut event = Event::new();
         Assembler::new(release, one_context()).assemble(&captured, generation, &mut event);
+        assert_notes_are_what_is_found(&event);
         event.records().map(|(kind, body)| (kind, String::from_utf8(body.to_vec()).unwrap())).collect()
     }
 
@@ -55,6 +57,19 @@ impl Built {
     fn kinds(&self) -> Vec<MessageType> {
         self.records(&Generation::default()).into_iter().map(|(kind, _)| kind).collect()
     }
+}
+
+/// What is noted while records are written is what is found when their text is gone through.
+fn assert_notes_are_what_is_found(event: &Event) {
+    let mut noted = Vec::new();
+    let mut found = Vec::new();
+    let name = |id: u32| Some(format!("name{id}").into_bytes());
+    let mut formatter = Formatter::with_names(None, Format::Enriched, Names::with(name, name));
+    formatter.write(event, &mut noted);
+    for (kind, body) in event.records().filter(|(kind, _)| *kind != MessageType::EOE) {
+        formatter.line(event.stamp(), kind, body, &mut found);
+    }
+    assert_eq!(noted.escape_ascii().to_string(), found.escape_ascii().to_string());
 }
 
 fn inode(ino: u64, mode: u32) -> abi::Inode {
@@ -378,4 +393,21 @@ fn contexts_of_selinux() {
     );
     let path = event.bodies(MessageType::PATH);
     assert!(path[0].contains(&format!(" rdev=00:00 obj={context} nametype=NORMAL ")), "{path:?}");
+}
+
+#[test]
+fn a_profile_whose_name_looks_like_a_field_is_read_as_the_original_reads_it() {
+    for name in ["/usr/bin/man", "one uid=77", "one uid=77 gid=78"] {
+        let profile = abi::Profile {
+            mode: 0,
+            flags: abi::PROFILE_UNCONFINED,
+            namespace_len: 0,
+            name_len: name.len() as u32,
+            namespace: [0; 256],
+        };
+        let event = Built::default().item(ItemKind::Subject, 0, &[profile.as_bytes(), name.as_bytes()]);
+        // compares what is noted with what is found
+        let syscall = event.bodies(MessageType::SYSCALL);
+        assert!(syscall[0].ends_with(&format!(" exe=(null) subj={name} key=(null)")), "{syscall:?}");
+    }
 }

@@ -91,12 +91,13 @@ impl Log {
         }
         let mut written = 0;
         let result = append(&self.file, lines, &mut written);
-        self.wrote(&lines[..written]);
+        let count = backlog::count(&lines[..written]);
+        self.wrote(count, written);
         if let Err(source) = result {
             self.counts.lost += self.backlog.keep(lines, written);
             return Err(self.failed(source));
         }
-        let flushed = self.flusher.wrote(&self.file, backlog::count(lines));
+        let flushed = self.flusher.wrote(&self.file, count);
         if self.size >= self.act_at {
             self.too_large();
         }
@@ -206,17 +207,15 @@ impl Log {
         let mut written = 0;
         let result = append(&self.file, self.backlog.bytes(), &mut written);
         let lines = backlog::count(&self.backlog.bytes()[..written]);
-        self.counts.written += lines;
-        self.counts.bytes += written as u64;
-        self.size += written as u64;
+        self.wrote(lines, written);
         self.backlog.wrote(written);
         result
     }
 
-    fn wrote(&mut self, bytes: &[u8]) {
-        self.counts.written += backlog::count(bytes);
-        self.counts.bytes += bytes.len() as u64;
-        self.size += bytes.len() as u64;
+    fn wrote(&mut self, lines: u64, bytes: usize) {
+        self.counts.written += lines;
+        self.counts.bytes += bytes as u64;
+        self.size += bytes as u64;
     }
 
     /// The log has reached the size at which something is to be done.
