@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 pub(super) enum Accelerator {
     /// Each of the guest's processors is a thread that translates.
     Emulated,
+    /// One thread translates for all.
+    OneThread,
     /// One thread translates for all, and each instruction takes [`SHIFT`]'s time of the guest's: what is measured there
     /// is a number of instructions, and repeats.
     Counted,
@@ -17,8 +19,12 @@ pub(super) enum Accelerator {
 /// An instruction takes two to the power of this, in nanoseconds.
 const SHIFT: u32 = 1;
 
-const NAMES: [(&str, Accelerator); 3] =
-    [("tcg", Accelerator::Emulated), ("icount", Accelerator::Counted), ("kvm", Accelerator::Virtualized)];
+const NAMES: [(&str, Accelerator); 4] = [
+    ("tcg", Accelerator::Emulated),
+    ("one-thread", Accelerator::OneThread),
+    ("icount", Accelerator::Counted),
+    ("kvm", Accelerator::Virtualized),
+];
 
 impl Accelerator {
     /// The one that `--accel` calls `name`.
@@ -34,6 +40,7 @@ impl Accelerator {
     pub(super) fn words(self) -> Vec<String> {
         match self {
             Self::Emulated => vec!["tcg,thread=multi".into()],
+            Self::OneThread => vec!["tcg,thread=single".into()],
             // sleep=off: where all processors wait, the next timer is due at once.
             Self::Counted => {
                 vec!["tcg,thread=single".into(), "-icount".into(), format!("shift={SHIFT},sleep=off")]

@@ -24,8 +24,8 @@ finds the workspace's programs in its PATH), or the benchmark (built for release
   --write FILE           put what the benchmark measured into this page, e.g. docs/performance.md
   --lsm LIST             the kernel's security modules (default: Debian's, and bpf)
   --append TEXT          more words for the kernel's command line
-  --accel NAME           tcg (default), kvm, or icount: emulated, one processor after the other, and the guest's time is
-                         the count of their instructions, whatever else this machine does
+  --accel NAME           tcg (default), kvm, one-thread (tcg, one processor after the other), or icount (the same, and the guest's
+                         time is the count of its instructions, whatever else this machine does)
   --memory MIB           of the machine (default 2048)
   --stall SECONDS        without a word for so long it counts as stalled (default 240)
 
