@@ -71,13 +71,13 @@ static __always_inline void emit__user_bytes(struct ea_frame *frame, u32 type, u
 }
 
 /* i_ctime under the names it has had. */
-static __always_inline void emit__ctime(struct ea_inode *to, struct span *span, struct inode *inode)
+static __always_inline void emit__ctime(struct ea_inode *to, struct inode *inode)
 {
 	struct timespec64 time = {};
 
 	if (field_exists(struct inode, i_ctime_sec)) {
-		PICK(to->ctime, span, inode, i_ctime_sec);
-		PICK(to->ctime_nsec, span, inode, i_ctime_nsec);
+		READ(to->ctime, inode, i_ctime_sec);
+		READ(to->ctime_nsec, inode, i_ctime_nsec);
 	} else if (field_exists(struct inode___6_6, __i_ctime)) {
 		READ(time, (struct inode___6_6 *)inode, __i_ctime);
 		to->ctime = time.tv_sec;
@@ -94,32 +94,31 @@ static __always_inline void emit__ctime(struct ea_inode *to, struct span *span, 
 /* What is recorded of an inode, as it is now. */
 static __always_inline void emit__inode(struct ea_inode *to, struct inode *inode)
 {
-	struct span span;
 	struct super_block *sb = NULL;
 	u16 half = 0;
 	u32 word = 0;
 	u64 ino = 0;
 
-	READ_SPAN(&span, inode);
-	PICK(ino, &span, inode, i_ino);
+	READ(ino, inode, i_ino);
 	to->ino = ino;
-	PICK(half, &span, inode, i_mode);
+	READ(half, inode, i_mode);
 	to->mode = half;
-	PICK(word, &span, inode, i_uid);
+	READ(word, inode, i_uid);
 	to->uid = word;
-	PICK(word, &span, inode, i_gid);
+	READ(word, inode, i_gid);
 	to->gid = word;
-	PICK(word, &span, inode, i_rdev);
+	READ(word, inode, i_rdev);
 	to->rdev = word;
-	emit__ctime(to, &span, inode);
-	PICK(sb, &span, inode, i_sb);
+	emit__ctime(to, inode);
+	READ(sb, inode, i_sb);
 	word = 0;
 	READ(word, sb, s_dev);
 	to->dev = word;
 	READ(ino, sb, s_magic);
 	to->magic = (u32)ino;
-	PICK(half, &span, inode, i_opflags);
-	PICK(word, &span, inode, i_flags);
+	READ(half, inode, i_opflags);
+	word = 0;
+	READ(word, inode, i_flags);
 	to->maybe_caps = (half & IOP_XATTR) && !(word & S_NOSEC);
 	to->sid = selinux__of_inode(inode);
 }

@@ -28,15 +28,6 @@ static __always_inline void exec__directory(struct task_struct *task, struct ea_
 	READ(state->directory_mount, (struct file *)file, f_path.mnt);
 }
 
-static __always_inline void exec__capabilities(struct ea_capset *set, struct span *span,
-					       const struct cred *cred)
-{
-	PICK(set->inheritable, span, cred, cap_inheritable);
-	PICK(set->permitted, span, cred, cap_permitted);
-	PICK(set->effective, span, cred, cap_effective);
-	PICK(set->ambient, span, cred, cap_ambient);
-}
-
 /* What is gone at the exit of an exec that succeeds; all checks are passed, nothing is replaced. */
 static __always_inline int exec__prepare(struct task_struct *task, struct linux_binprm *bprm)
 {
@@ -44,7 +35,6 @@ static __always_inline int exec__prepare(struct task_struct *task, struct linux_
 	const char *interp, *filename;
 	const struct cred *cred = NULL;
 	struct ea_task *state;
-	struct span span;
 	u32 arch_index;
 	long length;
 
@@ -68,15 +58,13 @@ static __always_inline int exec__prepare(struct task_struct *task, struct linux_
 		state->interp_len = length > 0 ? (u32)length - 1 : 0;
 	}
 	READ(cred, task, cred);
-	READ_SPAN(&span, cred);
-	exec__capabilities(&state->exec.before, &span, cred);
-	PICK(state->exec.before_uid, &span, cred, uid);
-	PICK(state->exec.before_gid, &span, cred, gid);
+	task__capabilities(cred, &state->exec.before);
+	READ(state->exec.before_uid, cred, uid);
+	READ(state->exec.before_gid, cred, gid);
 	READ(cred, bprm, cred);
-	READ_SPAN(&span, cred);
-	exec__capabilities(&state->exec.after, &span, cred);
-	PICK(state->exec.after_uid, &span, cred, uid);
-	PICK(state->exec.after_euid, &span, cred, euid);
+	task__capabilities(cred, &state->exec.after);
+	READ(state->exec.after_uid, cred, uid);
+	READ(state->exec.after_euid, cred, euid);
 	exec__directory(task, state, arch_index);
 	state->pending |= EA_PENDING_EXEC;
 	return 0;

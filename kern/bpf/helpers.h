@@ -126,32 +126,6 @@ static u64 (*const bpf_ktime_get_tai_ns)(void) = (void *)208;
 			      __builtin_preserve_access_index(&(pointer)->field))
 
 /*
- * The beginning of a structure of which many fields are wanted, read at once: that costs a tenth of
- * reading field by field. In an inode they lie in the first 124 bytes (up to i_ctime_nsec in 6.12),
- * in a cred in 88; one that lies beyond is read by itself. On the stack of the legacy object there
- * is no room.
- */
-#ifdef EA_LEGACY
-struct span {
-};
-#define READ_SPAN(span, pointer)
-#define PICK(dst, span, pointer, field) READ(dst, pointer, field)
-#else
-struct span {
-	u64 words[16];
-};
-#define READ_SPAN(span, pointer) bpf_probe_read_kernel(span, sizeof(*(span)), pointer)
-#define PICK(dst, span, pointer, field)                                                            \
-	do {                                                                                       \
-		u32 at_ = field_offset(typeof(*(pointer)), field);                                 \
-		if (at_ <= sizeof(*(span)) - sizeof(dst))                                          \
-			(dst) = *(typeof(dst) *)((u8 *)(span) + at_);                              \
-		else                                                                               \
-			READ(dst, pointer, field);                                                 \
-	} while (0)
-#endif
-
-/*
  * The value of one field. A pointer that the verifier knows (an argument of the hook, the running
  * task, what GET made of them) is followed by a plain load, which is cheap; the legacy object has
  * few of those, and reads all alike. One step at a time: never GET(file, f_inode->i_ino). At each
