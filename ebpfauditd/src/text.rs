@@ -89,7 +89,7 @@ pub fn group(event: &mut Event, label: &'static str, gid: u32) {
 pub fn noted(event: &mut Event, foreign: std::ops::Range<usize>) {
     let text = event.body_mut().get(foreign).unwrap_or_default();
     if memchr::memchr_iter(b'=', text).count() <= 1 {
-        event.is_noted();
+        event.set_noted();
     }
 }
 

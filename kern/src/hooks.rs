@@ -52,7 +52,7 @@ pub enum Fact {
     /// What an open ended at, and how far it came.
     Open,
     /// What an open that may make a file told on its way.
-    Creat,
+    MayCreate,
     /// A file that was made: mkdir, mknod, an open, a bound socket.
     Create,
     /// A file that was removed.
@@ -112,7 +112,7 @@ impl Fact {
             Self::Parent => "directories of names",
             Self::Leave => "working directories that are left",
             Self::Open => "opened files",
-            Self::Creat => "ways of opens that may make a file",
+            Self::MayCreate => "ways of opens that may make a file",
             Self::Create => "files made",
             Self::Delete => "files removed",
             Self::Link => "links made",
@@ -273,13 +273,13 @@ hooks! {
     PathOpenat: "what opens end at" [Open]
         [Fexit "ea_path_openat" "path_openat"];
     /// A file that an open is about to make.
-    InodeCreate: "files that opens make" [Creat]
+    InodeCreate: "files that opens make" [MayCreate]
         [
             Fexit "ea_security_inode_create" "security_inode_create",
             Fexit "ea_devpts_pty_new" "devpts_pty_new"
         ];
     /// A name that the directory cache does not know: an open is told of the directory then (6.12 and later).
-    DAllocParallel: "names unknown to the directory cache" [Creat]
+    DAllocParallel: "names unknown to the directory cache" [MayCreate]
         [Fexit "ea_d_alloc_parallel" "d_alloc_parallel"];
     /// A symbolic link that `fs.protected_symlinks` forbids to follow.
     LinkDenied: "links that are not followed" [Lookup Open Parent]

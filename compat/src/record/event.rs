@@ -89,7 +89,7 @@ impl Event {
     }
 
     /// Says that the record begun last has no other such numbers, nor anything else that might be taken for one.
-    pub fn is_noted(&mut self) {
+    pub fn set_noted(&mut self) {
         if let Some(mark) = self.marks.last_mut() {
             mark.is_noted = true;
         }

@@ -4,9 +4,9 @@
 
 use kern::hooks::Fact;
 use kern::hooks::Fact::{
-    Address, Attribute, Clock, Creat, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup,
-    Mode, Module, Name, NextName, Open, Owner, Parent, Queue, QueueFile, QuotaName, Rename, Return, Signal,
-    Symlink, Taken, Uring,
+    Address, Attribute, Clock, Create, Delete, Denied, Exec, Fork, Getname, Ipc, Leave, Link, Lookup,
+    MayCreate, Mode, Module, Name, NextName, Open, Owner, Parent, Queue, QueueFile, QuotaName, Rename,
+    Return, Signal, Symlink, Taken, Uring,
 };
 
 /// By name, for all architectures; a syscall that is not here needs nothing.
@@ -14,8 +14,8 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Exec, Name, Open], &["execve", "execveat"]),
     (&[Fork], &["fork", "vfork", "clone", "clone3"]),
     (&[Signal], &["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"]),
-    (&[Denied, Open, Creat, Parent, Create], &["open", "creat", "openat", "openat2"]),
-    (&[Denied, Open, Creat], &["open_by_handle_at"]),
+    (&[Denied, Open, MayCreate, Parent, Create], &["open", "creat", "openat", "openat2"]),
+    (&[Denied, Open, MayCreate], &["open_by_handle_at"]),
     (&[Denied, Open], &["acct", "swapon", "swapoff", "uselib"]),
     (&[Denied, Parent, Create], &["mkdir", "mkdirat", "mknod", "mknodat"]),
     (&[Denied, Parent, Delete], &["unlink", "unlinkat", "rmdir"]),
@@ -76,8 +76,8 @@ const FACTS: &[(&[Fact], &[&str])] = &[
     (&[Clock], &["adjtimex", "clock_adjtime", "clock_adjtime64"]),
     (
         &[
-            Uring, Getname, Name, Denied, Lookup, Open, Creat, Parent, Create, Delete, Rename, Link, Symlink,
-            Attribute, Address,
+            Uring, Getname, Name, Denied, Lookup, Open, MayCreate, Parent, Create, Delete, Rename, Link,
+            Symlink, Attribute, Address,
         ],
         &["io_uring_enter"],
     ),
