@@ -34,10 +34,12 @@
 
 /*
  * How long a process waits in all, until a minute after it has waited last: the daemon answers
- * within milliseconds. One that adds thousands of rules, or a daemon that stands still, costs no
- * more than this; what comes after is adopted behind the process's back.
+ * within milliseconds, but the first rule of its kind has programs verified for it, which takes an
+ * emulated machine most of a second, and a busy one a few. One that adds thousands of rules, or a
+ * daemon that stands still, costs no more than this; what comes after is adopted behind the
+ * process's back.
  */
-#define EA_PATIENCE_NS 2000000000ull
+#define EA_PATIENCE_NS 5000000000ull
 #define EA_REST_NS     60000000000ull
 /*
  * How often a signal is tried and looked for. Where a kernel lets programs send one only by way of

@@ -26,9 +26,9 @@ const WAITERS: &str = "ea_waiters";
 pub(super) const REQUESTS: &str = "ea_requests";
 /// What a syscall ends with that is to be made anew: `-ERESTARTNOINTR` (`linux/errno.h`).
 const ANEW: i32 = -513;
-/// How long requests wait for a daemon that has not been heard of: thrice as long as it takes to be heard of again, for one that was killed
-/// leaves its programs attached for some seconds.
-const TRUSTED: Duration = Duration::from_secs(3);
+/// How long requests wait for a daemon that has not been heard of, for one that was killed leaves its programs attached for some seconds: as
+/// long as a rule may take (`EA_PATIENCE_NS`), in which it is not heard of, and the second after which it is heard of else.
+const TRUSTED: Duration = Duration::from_secs(6);
 /// `BPF_EXIST`
 const EXIST: u64 = 2;
 
