@@ -5,6 +5,7 @@
 #include "helpers.h"
 #include "preempt.h"
 #include "maps.h"
+#include "twin.h"
 #include "mark.h"
 #include "state.h"
 #include "frame.h"

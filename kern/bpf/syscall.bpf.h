@@ -98,7 +98,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	return 0;
 }
 
-PROGRAM("tp_btf/sys_exit", ea_sys_exit)
+PROGRAM_AT_TRACEPOINT("tp_btf/sys_exit", ea_sys_exit)
 {
 	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 0);
 }
@@ -150,7 +150,7 @@ static __always_inline int syscall__leave(u32 which)
 	return 0;
 }
 
-PROGRAM("tp_btf/sched_process_exit", ea_exit)
+PROGRAM_AT_TRACEPOINT("tp_btf/sched_process_exit", ea_exit)
 {
 	/*
 	 * Only kernels that pass this argument (6.16 and later) come here while the task still has
@@ -202,6 +202,9 @@ SEC("fexit/__x64_sys_umask") int ea_fexit_open(u64 *ctx)
 
 	preempt__disable();
 	is_over = syscall__is_unwatched_open((s64)ctx[1]);
+	/* what this goes on into asks for itself */
+	if (is_over)
+		twin__may_run();
 	/* else the compiler makes two ends of it */
 	barrier_var(is_over);
 	preempt__enable();

@@ -1,0 +1,155 @@
+//! Twins: a second program right after each, which goes on into the first where the kernel has skipped that (`kern/bpf/twin.h` says
+//! why it does, and how the two tell).
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use aya::Ebpf;
+use aya::maps::Map;
+use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_func_id, bpf_insn, bpf_map_type};
+use kern::abi;
+use kern::hooks::HookKind;
+
+use super::bpf::{
+    self, ADD, AND, CALL, COPY, COPY_WORD, EXIT, JUMP_IF, JUMP_IF_SAME, LOAD, LOAD_MAP, MOVE, OR,
+    PSEUDO_MAP_FD, Purpose, READ, WRITE, WRITE_WORD, instruction,
+};
+use super::error::{EngineError, map_error};
+use super::stub;
+use crate::release::{self, Release};
+
+/// Where they leave their marks.
+const MARKS: &str = "ea_twins";
+
+/// Which programs have twins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    /// Those on trampolines.
+    pub(super) trampolines: bool,
+    /// Those at tracepoints.
+    pub(super) tracepoints: bool,
+}
+
+impl Scope {
+    /// On the kernel that runs: where it preempts what runs in it and `protects` what runs within a program from that. Up to 6.19
+    /// nothing is preempted at a tracepoint.
+    pub(super) fn find(protects: bool) -> Self {
+        let trampolines = protects && release::may_preempt();
+        Self { trampolines, tracepoints: trampolines && Release::running() >= Release(7, 0) }
+    }
+}
+
+/// What twins are made of.
+pub(super) struct Twins {
+    marks: OwnedFd,
+    scope: Scope,
+}
+
+impl Twins {
+    /// For the programs of an object that is loaded.
+    pub(super) fn new(ebpf: &Ebpf, scope: Scope) -> Result<Self, EngineError> {
+        let Some(Map::PerCpuArray(map)) = ebpf.map(MARKS) else { return Err(EngineError::no_map(MARKS)) };
+        let marks = map.fd().as_fd().try_clone_to_owned();
+        marks.map(|marks| Self { marks, scope }).map_err(|error| map_error("open", MARKS)(error.into()))
+    }
+
+    fn is_for(&self, kind: HookKind) -> bool {
+        if kind.is_trampoline() { self.scope.trampolines } else { self.scope.tracepoints }
+    }
+}
+
+/// "If the first program has left a mark for this task, take it away; else leave word and go on into that program."
+fn instructions(marks: BorrowedFd<'_>, first: BorrowedFd<'_>) -> [bpf_insn; 29] {
+    const ASKED: u64 = abi::TWIN_ASKED;
+    [
+        instruction(COPY, 6, 1, 0, 0),
+        instruction(CALL, 0, 0, 0, bpf_func_id::BPF_FUNC_get_current_pid_tgid as i32),
+        // the thread's number is the lower half
+        instruction(COPY_WORD, 7, 0, 0, 0),
+        instruction(COPY, 1, 7, 0, 0),
+        instruction(AND, 1, 0, 0, abi::TWIN_MARKS as i32 - 1),
+        instruction(WRITE_WORD, 10, 1, -4, 0),
+        instruction(LOAD_MAP, 1, PSEUDO_MAP_FD, 0, marks.as_raw_fd()),
+        instruction(0, 0, 0, 0, 0),
+        instruction(COPY, 2, 10, 0, 0),
+        instruction(ADD, 2, 0, 0, -4),
+        instruction(CALL, 0, 0, 0, bpf_func_id::BPF_FUNC_map_lookup_elem as i32),
+        instruction(JUMP_IF, 0, 0, 15, 0),
+        instruction(ADD, 7, 0, 0, abi::TWIN_MARK),
+        instruction(COPY, 8, 0, 0, 0),
+        instruction(READ, 1, 8, 0, 0),
+        instruction(JUMP_IF_SAME, 1, 7, 9, 0),
+        instruction(LOAD, 1, 0, 0, ASKED as u32 as i32),
+        instruction(0, 0, 0, 0, (ASKED >> 32) as i32),
+        instruction(OR, 7, 1, 0, 0),
+        instruction(WRITE, 8, 7, 0, 0),
+        instruction(COPY, 1, 6, 0, 0),
+        instruction(LOAD_MAP, 2, PSEUDO_MAP_FD, 0, first.as_raw_fd()),
+        instruction(0, 0, 0, 0, 0),
+        instruction(MOVE, 3, 0, 0, 0),
+        // comes back only where the first program is not attached yet, or not any more
+        instruction(CALL, 0, 0, 0, bpf_func_id::BPF_FUNC_tail_call as i32),
+        instruction(MOVE, 1, 0, 0, 0),
+        instruction(WRITE, 8, 1, 0, 0),
+        instruction(MOVE, 0, 0, 0, 0),
+        instruction(EXIT, 0, 0, 0, 0),
+    ]
+}
+
+/// An array of one program, and none in it.
+fn array() -> io::Result<OwnedFd> {
+    let mut attributes = bpf::attributes();
+    // SAFETY: every field of the union is plain integers; this is the one that the command reads.
+    let create = unsafe { &mut attributes.__bindgen_anon_1 };
+    create.map_type = bpf_map_type::BPF_MAP_TYPE_PROG_ARRAY as u32;
+    create.key_size = size_of::<u32>() as u32;
+    create.value_size = size_of::<u32>() as u32;
+    create.max_entries = 1;
+    // SAFETY: plain numbers; the command makes a descriptor.
+    unsafe { bpf::descriptor(bpf_cmd::BPF_MAP_CREATE, &mut attributes) }
+}
+
+fn put(array: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let (key, value) = (0_u32, program.as_raw_fd());
+    let mut attributes = bpf::attributes();
+    // SAFETY: every field of the union is plain integers; this is the one that the command reads.
+    let update = unsafe { &mut attributes.__bindgen_anon_2 };
+    update.map_fd = array.as_raw_fd() as u32;
+    update.key = std::ptr::from_ref(&key) as u64;
+    update.__bindgen_anon_1.value = std::ptr::from_ref(&value) as u64;
+    // SAFETY: key and value are as large as the array's, are only read, and outlive the call.
+    unsafe { bpf::call(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attributes) }.map(drop)
+}
+
+/// A program that hangs, with its twin if it has one.
+pub(super) struct Hanging {
+    /// What keeps them attached.
+    pub(super) links: Vec<OwnedFd>,
+    /// Where the twin finds the program: it does nothing without this.
+    pub(super) first: Option<OwnedFd>,
+}
+
+/// Hangs a program on what it was loaded for, and after it its twin, if it is to have one.
+pub(super) fn attach(program: BorrowedFd<'_>, kind: HookKind, twins: Option<&Twins>) -> io::Result<Hanging> {
+    let Some(twins) = twins.filter(|twins| twins.is_for(kind)) else {
+        return Ok(Hanging { links: vec![stub::attach(program)?], first: None });
+    };
+    let moment = match kind {
+        HookKind::BtfTracepoint => bpf_attach_type::BPF_TRACE_RAW_TP,
+        HookKind::Fentry | HookKind::Stub | HookKind::Hold => bpf_attach_type::BPF_TRACE_FENTRY,
+        HookKind::Fexit => bpf_attach_type::BPF_TRACE_FEXIT,
+    };
+    let array = array()?;
+    let purpose = Purpose::Tracing { moment, function: stub::function(program)? };
+    let twin = bpf::load(purpose, b"ea_twin", &instructions(twins.marks.as_fd(), array.as_fd()))?;
+    // A trampoline calls first what came last (`__bpf_trampoline_link_prog`), a tracepoint what came first (`func_add`).
+    let links = if kind.is_trampoline() {
+        let twin = stub::attach(twin.as_fd())?;
+        vec![stub::attach(program)?, twin]
+    } else {
+        vec![stub::attach(program)?, stub::attach(twin.as_fd())?]
+    };
+    // Not before: the twin alone would find no marks.
+    put(array.as_fd(), program)?;
+    Ok(Hanging { links, first: Some(array) })
+}
