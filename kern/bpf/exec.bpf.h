@@ -70,7 +70,7 @@ static __always_inline int exec__prepare(struct task_struct *task, struct linux_
 	return 0;
 }
 
-PROGRAM_AT_TRACEPOINT("tp_btf/sched_prepare_exec", ea_prepare_exec)
+PROGRAM("tp_btf/sched_prepare_exec", ea_prepare_exec)
 {
 	return exec__prepare((struct task_struct *)ctx[0], (struct linux_binprm *)ctx[1]);
 }

@@ -54,7 +54,6 @@ static __always_inline void preempt__enable(void)
 
 #define PROGRAM_WITH_LAST(place, name, last) PROGRAM_IF(twin__may_run(), place, name, last)
 #define PROGRAM(place, name)                 PROGRAM_WITH_LAST(place, name, )
-#define PROGRAM_AT_TRACEPOINT(place, name)   PROGRAM_IF(twin__may_run_at_tracepoint(), place, name, )
 /* One that has no twin (hooks.rs says which). */
 #define PROGRAM_ALONE(place, name) PROGRAM_IF(1, place, name, )
 

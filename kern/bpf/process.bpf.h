@@ -4,7 +4,7 @@
 #define EA_PROCESS_H
 
 /* The child's number in the root namespace for the parent's record; the task list for the child. */
-PROGRAM_AT_TRACEPOINT("tp_btf/sched_process_fork", ea_fork)
+PROGRAM("tp_btf/sched_process_fork", ea_fork)
 {
 	struct task_struct *parent = (struct task_struct *)ctx[0];
 	struct task_struct *child = (struct task_struct *)ctx[1];

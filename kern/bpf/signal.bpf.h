@@ -8,7 +8,7 @@
  * sent by the running task's own kill, tkill, tgkill or *sigqueueinfo count, as for
  * audit_signal_info_syscall: told by si_code and the syscall the task is in.
  */
-PROGRAM_AT_TRACEPOINT("tp_btf/signal_generate", ea_signal)
+PROGRAM("tp_btf/signal_generate", ea_signal)
 {
 	struct kernel_siginfo *info = (struct kernel_siginfo *)ctx[1];
 	struct task_struct *target = (struct task_struct *)ctx[2];

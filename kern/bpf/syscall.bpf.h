@@ -98,7 +98,7 @@ static __always_inline int syscall__end(struct pt_regs *regs, s64 value, int by_
 	return 0;
 }
 
-PROGRAM_AT_TRACEPOINT("tp_btf/sys_exit", ea_sys_exit)
+PROGRAM("tp_btf/sys_exit", ea_sys_exit)
 {
 	return syscall__end((struct pt_regs *)ctx[0], (s64)ctx[1], 0);
 }
@@ -150,7 +150,7 @@ static __always_inline int syscall__leave(u32 which)
 	return 0;
 }
 
-PROGRAM_AT_TRACEPOINT("tp_btf/sched_process_exit", ea_exit)
+PROGRAM("tp_btf/sched_process_exit", ea_exit)
 {
 	/*
 	 * Only kernels that pass this argument (6.16 and later) come here while the task still has

@@ -16,9 +16,8 @@
 
 #ifndef EA_LEGACY
 
-/* Set before load: which programs have a twin, but for those that are alone. */
+/* Set before load: programs have twins, but for those that are alone. */
 const volatile u32 ea_has_twins SEC(".rodata.features") = 0;
-const volatile u32 ea_has_twins_at_tracepoints SEC(".rodata.features") = 0;
 
 /* Marks of tasks by the low bits of their number. */
 struct {
@@ -86,15 +85,6 @@ static __always_inline int twin__may_run(void)
 	*left = mark;
 #endif
 	return 1;
-}
-
-static __always_inline int twin__may_run_at_tracepoint(void)
-{
-#ifndef EA_LEGACY
-	if (!ea_has_twins_at_tracepoints)
-		return 1;
-#endif
-	return twin__may_run();
 }
 
 #endif

@@ -584,11 +584,7 @@ mod tests {
         let mut count = 0;
         for info in HOOKS.iter().filter(|info| info.hook != Hook::Request) {
             for place in info.ways.iter().copied().flatten() {
-                let means = match place.kind {
-                    _ if info.hook.is_alone() => "_ALONE",
-                    HookKind::BtfTracepoint => "_AT_TRACEPOINT",
-                    _ => "",
-                };
+                let means = if info.hook.is_alone() { "_ALONE" } else { "" };
                 assert_eq!(told.get(place.program).map(String::as_str), Some(means), "{}", place.program);
                 count += 1;
             }

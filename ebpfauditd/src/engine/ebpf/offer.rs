@@ -44,8 +44,8 @@ fn load_object(
     options: Options,
     places: impl FnOnce() -> Result<Places, EngineError>,
 ) -> Result<(Loaded, Places), EngineError> {
-    let scope = twin::Scope::find(types.called.is_some());
-    let globals = Globals::find(scope);
+    let has_twins = twin::are_needed(types.called.is_some());
+    let globals = Globals::find(has_twins);
     let maps = |object: &[u8]| program::load_maps(types, &globals, options.ring_bytes, object);
     let modern = maps(&image::with_functions(kern::OBJECT, types.called));
     let places = places()?;
@@ -60,7 +60,7 @@ fn load_object(
     };
     let loaded = match modern.and_then(probe) {
         Ok((ebpf, trampoline)) => {
-            let twins = scope.trampolines.then(|| Twins::new(&ebpf, scope)).transpose()?;
+            let twins = has_twins.then(|| Twins::new(&ebpf)).transpose()?;
             Loaded { ebpf, legacy: false, twins, trampoline }
         }
         Err(error) => {

@@ -17,7 +17,7 @@ use super::error::{EngineError, map_error};
 use super::hold;
 use super::kernel_types::KernelTypes;
 use super::shelf::{Shelf, Shelved};
-use super::{stub, twin};
+use super::stub;
 use crate::release::{Release, Update};
 use crate::syscall_function::Moment;
 
@@ -51,7 +51,6 @@ impl Link {
 /// What the programs are told of the kernel before they are loaded.
 pub(super) struct Globals {
     has_twins: u32,
-    has_twins_at_tracepoints: u32,
     has_tai: u32,
     open_prefers_cache: u32,
     new_name_first: u32,
@@ -60,10 +59,9 @@ pub(super) struct Globals {
 
 impl Globals {
     /// Of the kernel that runs.
-    pub(super) fn find(twins: twin::Scope) -> Self {
+    pub(super) fn find(has_twins: bool) -> Self {
         Self {
-            has_twins: u32::from(twins.trampolines || twins.tracepoints),
-            has_twins_at_tracepoints: u32::from(twins.tracepoints),
+            has_twins: u32::from(has_twins),
             has_tai: u32::from(has_tai_clock()),
             open_prefers_cache: u32::from(Release::running() >= Release(6, 12)),
             new_name_first: u32::from(new_name_first()),
@@ -107,8 +105,7 @@ pub(super) fn load_maps(
         .override_global("ea_new_name_first", &globals.new_name_first, true)
         .override_global("ea_module_early", &globals.module_early, true)
         // the legacy object has none
-        .override_global("ea_has_twins", &globals.has_twins, false)
-        .override_global("ea_has_twins_at_tracepoints", &globals.has_twins_at_tracepoints, false);
+        .override_global("ea_has_twins", &globals.has_twins, false);
     loader.load(object).map_err(EngineError::Load)
 }
 

@@ -21,40 +21,23 @@ use crate::release::{self, Release};
 /// Where they leave their marks.
 const MARKS: &str = "ea_twins";
 
-/// Which programs have twins.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scope {
-    /// Those on trampolines.
-    pub(super) trampolines: bool,
-    /// Those at tracepoints.
-    pub(super) tracepoints: bool,
-}
-
-impl Scope {
-    /// On the kernel that runs: where it preempts what runs in it and `protects` what runs within a program from that. Up to 6.19
-    /// nothing is preempted at a tracepoint.
-    pub(super) fn find(protects: bool) -> Self {
-        let trampolines = protects && release::may_preempt();
-        Self { trampolines, tracepoints: trampolines && Release::running() >= Release(7, 0) }
-    }
+/// Whether programs have twins: where the kernel preempts what runs in it and `protects` what runs within a program from that. Before
+/// 7.0 a second program at a function costs the kernel a tenth of a second, and tracepoints are not preempted.
+pub(super) fn are_needed(protects: bool) -> bool {
+    protects && release::may_preempt() && Release::running() >= Release(7, 0)
 }
 
 /// What twins are made of.
 pub(super) struct Twins {
     marks: OwnedFd,
-    scope: Scope,
 }
 
 impl Twins {
     /// For the programs of an object that is loaded.
-    pub(super) fn new(ebpf: &Ebpf, scope: Scope) -> Result<Self, EngineError> {
+    pub(super) fn new(ebpf: &Ebpf) -> Result<Self, EngineError> {
         let Some(Map::PerCpuArray(map)) = ebpf.map(MARKS) else { return Err(EngineError::no_map(MARKS)) };
         let marks = map.fd().as_fd().try_clone_to_owned();
-        marks.map(|marks| Self { marks, scope }).map_err(|error| map_error("open", MARKS)(error.into()))
-    }
-
-    fn is_for(&self, kind: HookKind) -> bool {
-        if kind.is_trampoline() { self.scope.trampolines } else { self.scope.tracepoints }
+        marks.map(|marks| Self { marks }).map_err(|error| map_error("open", MARKS)(error.into()))
     }
 }
 
@@ -131,7 +114,7 @@ pub(super) struct Hanging {
 
 /// Hangs a program on what it was loaded for, and after it its twin, if it is to have one.
 pub(super) fn attach(program: BorrowedFd<'_>, kind: HookKind, twins: Option<&Twins>) -> io::Result<Hanging> {
-    let Some(twins) = twins.filter(|twins| twins.is_for(kind)) else {
+    let Some(twins) = twins else {
         return Ok(Hanging { links: vec![stub::attach(program)?], first: None });
     };
     let moment = match kind {

@@ -14,7 +14,6 @@ use super::*;
 use crate::engine::ebpf::kernel_types::{self, KernelTypes, Places};
 use crate::engine::ebpf::offer::SMALLEST_RING;
 use crate::engine::ebpf::program::{Globals, load_maps};
-use crate::engine::ebpf::twin::Scope;
 
 /// The idle slot of a filter that has not switched yet.
 const SLOT: u32 = 1;
@@ -33,7 +32,7 @@ fn follower() -> Option<Ebpf> {
     let types = kernel_types::types(&bytes).unwrap();
     let places = Places::new(&types).unwrap();
     let types = KernelTypes::new(&types, kernel_types::addresses).unwrap().0;
-    let globals = Globals::find(Scope { trampolines: false, tracepoints: false });
+    let globals = Globals::find(false);
     let hook = Hook::Watch.info().ways[0][0];
     let mut reasons = Vec::new();
     for object in [kern::OBJECT, kern::LEGACY_OBJECT] {
