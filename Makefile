@@ -31,7 +31,7 @@ help:
 	  'make check    layout and lints, warnings are errors' \
 	  'make bench    measure nothing, the original and ours in one run (root)' \
 	  'make bench-vm the same in a stock kernel in QEMU [KERNEL=6.12] (root)' \
-  'make install  into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)' \
+	  'make install  into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)' \
 	  'make clean    remove what was built'
 
 deps-vm: PACKAGES += $(VM_PACKAGES)
