@@ -18,7 +18,6 @@ typedef long long s64;
 
 #include "abi/limits.h"
 #include "abi/function.h"
-#include "abi/twin.h"
 #include "abi/event.h"
 #include "abi/item.h"
 #include "abi/filter.h"
@@ -72,7 +71,6 @@ struct ea_counters {
 	u64 no_state; /* per-task state that could not be had */
 	u64 cut;      /* names for which a journal had no room */
 	u64 adrift;   /* watches for which an inode had no room */
-	u64 rescued;  /* skipped runs that were made up for */
 };
 
 #endif

@@ -5,7 +5,6 @@
 #include "helpers.h"
 #include "preempt.h"
 #include "maps.h"
-#include "twin.h"
 #include "mark.h"
 #include "state.h"
 #include "frame.h"

@@ -61,7 +61,6 @@ static struct task_struct *(*const bpf_get_current_task)(void) = (void *)35;
 static long (*const bpf_tail_call)(void *ctx, void *programs, u32 index) = (void *)12;
 static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
-static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static long (*const bpf_send_signal_thread)(u32 sig) = (void *)117;
 static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *src) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *src) = (void *)113;
@@ -79,7 +78,6 @@ static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, 
 static long (*const bpf_task_storage_delete)(void *map, struct task_struct *task) = (void *)157;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static long (*const bpf_loop)(u32 rounds, void *callback, void *ctx, u64 flags) = (void *)181;
-static void *(*const bpf_map_lookup_percpu_elem)(void *map, const void *key, u32 cpu) = (void *)195;
 static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*const bpf_find_vma)(struct task_struct *task, u64 addr, void *callback, void *ctx,
 				  u64 flags) = (void *)180;

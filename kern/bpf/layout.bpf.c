@@ -255,5 +255,4 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     AT(ea_counters, no_state),
     AT(ea_counters, cut),
     AT(ea_counters, adrift),
-    AT(ea_counters, rescued),
 };

@@ -9,8 +9,6 @@
 #define EA_SYSCALLS 2048
 /* x86-64 and i386; an index, not an AUDIT_ARCH number. */
 #define EA_ARCHES 2
-/* CONFIG_NR_CPUS of the largest kernels. */
-#define EA_CPUS 8192
 /* Steps of one generation: 64 Ki steps of 16 bytes are 1 MiB, room for 10 000 rules of 6 fields. */
 #define EA_STEPS 65536
 /* Steps that one round of the filter's loop goes through. */

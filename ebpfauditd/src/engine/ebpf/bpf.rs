@@ -9,8 +9,6 @@ use nix::libc;
 
 /// `BPF_LD | BPF_IMM | BPF_DW` with a map's descriptor; takes two instructions.
 pub(super) const LOAD_MAP: u8 = 0x18;
-/// The same with a number.
-pub(super) const LOAD: u8 = LOAD_MAP;
 /// Source register of [`LOAD_MAP`].
 pub(super) const PSEUDO_MAP_FD: u8 = 1;
 /// `BPF_LDX | BPF_MEM | BPF_DW`.
@@ -21,14 +19,10 @@ pub(super) const WRITE: u8 = 0x7b;
 pub(super) const MOVE: u8 = 0xb7;
 /// `BPF_ALU64 | BPF_MOV | BPF_X`.
 pub(super) const COPY: u8 = 0xbf;
-/// `BPF_ALU | BPF_MOV | BPF_X`: the lower half.
-pub(super) const COPY_WORD: u8 = 0xbc;
 /// `BPF_ALU64 | BPF_ADD | BPF_K`.
 pub(super) const ADD: u8 = 0x07;
 /// `BPF_ALU64 | BPF_AND | BPF_K`.
 pub(super) const AND: u8 = 0x57;
-/// `BPF_ALU64 | BPF_OR | BPF_X`.
-pub(super) const OR: u8 = 0x4f;
 /// `BPF_ALU64 | BPF_RSH | BPF_K`.
 pub(super) const SHIFT_RIGHT: u8 = 0x77;
 /// `BPF_LDX | BPF_MEM | BPF_W`.
@@ -37,8 +31,6 @@ pub(super) const READ_WORD: u8 = 0x61;
 pub(super) const WRITE_WORD: u8 = 0x63;
 /// `BPF_JMP | BPF_JEQ | BPF_K`.
 pub(super) const JUMP_IF: u8 = 0x15;
-/// `BPF_JMP | BPF_JEQ | BPF_X`.
-pub(super) const JUMP_IF_SAME: u8 = 0x1d;
 /// `BPF_JMP32 | BPF_JNE | BPF_X`.
 pub(super) const JUMP_UNLESS_SAME: u8 = 0x5e;
 /// `BPF_JMP | BPF_CALL`.
