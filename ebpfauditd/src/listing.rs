@@ -140,7 +140,7 @@ pub fn counters(totals: &Totals, hooks: &Counters, lost: &[(&'static str, u64)])
     let mut text = format!(
         "events_ebpf {}\nevents_kernel {}\nevents_own {}\nrecords_written {}\nbytes_written {}\n\
          records_waiting {}\nrecords_discarded {}\nproduced_ebpf {}\nunread_facts {}\n\
-         takeover {}\nfailed_runs {}\nfailed_states {}\nfailed_names {}\nfailed_watches {}\nlost {}\n",
+         takeover {}\nrescued_runs {}\nfailed_runs {}\nfailed_states {}\nfailed_names {}\nfailed_watches {}\nlost {}\n",
         totals.ebpf_events,
         totals.kernel_events,
         totals.own_events,
@@ -151,6 +151,7 @@ pub fn counters(totals: &Totals, hooks: &Counters, lost: &[(&'static str, u64)])
         hooks.produced,
         hooks.unread,
         u8::from(hooks.takeover),
+        hooks.rescued,
         hooks.missed,
         hooks.no_state,
         hooks.cut,

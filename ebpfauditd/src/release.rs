@@ -31,9 +31,7 @@ impl Update {
     /// That of the running kernel. Debian has counted its own updates in `uname -r` until 6.12, and tells the kernel's in the text of
     /// the build.
     pub fn running() -> Self {
-        let build = nix::sys::utsname::uname();
-        let build = build.map(|name| name.version().to_string_lossy().into_owned()).unwrap_or_default();
-        Self::of_debian(&build).unwrap_or_else(|| Self::parse(&uname()))
+        Self::of_debian(&build()).unwrap_or_else(|| Self::parse(&uname()))
     }
 
     fn of_debian(build: &str) -> Option<Self> {
@@ -44,6 +42,16 @@ impl Update {
     pub fn carries(self, first: Self) -> bool {
         self.0 == first.0 && self.1 >= first.1
     }
+}
+
+/// Whether the running kernel may preempt what runs in it, as the text of its build says: at all times, or when it is told to.
+pub fn may_preempt() -> bool {
+    build().contains("PREEMPT")
+}
+
+fn build() -> String {
+    let uname = nix::sys::utsname::uname();
+    uname.map(|name| name.version().to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn uname() -> String {

@@ -18,6 +18,7 @@ typedef long long s64;
 
 #include "abi/limits.h"
 #include "abi/function.h"
+#include "abi/twin.h"
 #include "abi/event.h"
 #include "abi/item.h"
 #include "abi/filter.h"
@@ -71,6 +72,7 @@ struct ea_counters {
 	u64 no_state; /* per-task state that could not be had */
 	u64 cut;      /* names for which a journal had no room */
 	u64 adrift;   /* watches for which an inode had no room */
+	u64 rescued;  /* skipped runs that were made up for */
 };
 
 #endif

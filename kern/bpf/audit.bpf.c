@@ -9,6 +9,7 @@
 #include "state.h"
 #include "frame.h"
 #include "task.h"
+#include "twin.h"
 #include "names.h"
 #include "path.h"
 #include "selinux.h"

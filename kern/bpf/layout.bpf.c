@@ -255,4 +255,5 @@ const volatile u32 ea_layout[] SEC(".rodata.layout") = {
     AT(ea_counters, no_state),
     AT(ea_counters, cut),
     AT(ea_counters, adrift),
+    AT(ea_counters, rescued),
 };

@@ -6,7 +6,8 @@
  * happens where the kernel preempts programs: for as long as that task does not run again, no other
  * task on its CPU would be seen. So programs are not preempted from their first instruction to
  * their last, where the kernel has functions for that (6.14 and later). What is left is the
- * kernel's own way into the program and out of it, some ten instructions.
+ * kernel's own way into the program and out of it, some ten instructions: for that, programs have
+ * twins (twin.h).
  */
 #ifndef EA_PREEMPT_H
 #define EA_PREEMPT_H
@@ -38,11 +39,12 @@ static __always_inline void preempt__enable(void)
  * kernel. `last` is done after it: the only place for a tail call, which the kernel refuses where
  * preemption is disabled.
  */
-#define PROGRAM_WITH_LAST(place, name, last)                                                       \
+#define PROGRAM_AFTER(first, place, name, last)                                                    \
 	static __always_inline int name##__body(u64 *ctx);                                         \
 	SEC(place) int name(u64 *ctx)                                                              \
 	{                                                                                          \
 		preempt__disable();                                                                \
+		first;                                                                             \
 		name##__body(ctx);                                                                 \
 		preempt__enable();                                                                 \
 		last;                                                                              \
@@ -50,6 +52,9 @@ static __always_inline void preempt__enable(void)
 	}                                                                                          \
 	static __always_inline int name##__body(u64 *ctx)
 
-#define PROGRAM(place, name) PROGRAM_WITH_LAST(place, name, )
+#define PROGRAM_WITH_LAST(place, name, last) PROGRAM_AFTER(twin__tell(), place, name, last)
+#define PROGRAM(place, name)                 PROGRAM_WITH_LAST(place, name, )
+/* One that has no twin (hooks.rs says which). */
+#define PROGRAM_ALONE(place, name) PROGRAM_AFTER(, place, name, )
 
 #endif

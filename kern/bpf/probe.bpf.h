@@ -3,13 +3,13 @@
 #ifndef EA_PROBE_H
 #define EA_PROBE_H
 
-PROGRAM("fentry/vfs_open", ea_probe_fentry)
+PROGRAM_ALONE("fentry/vfs_open", ea_probe_fentry)
 {
 	return 0;
 }
 
 /* One of everything in which the two objects differ: a kernel that takes this takes the object. */
-PROGRAM("tp_btf/sys_exit", ea_probe_object)
+PROGRAM_ALONE("tp_btf/sys_exit", ea_probe_object)
 {
 	struct ea_counters *counters = maps__counters();
 	struct task_struct *task = task__current();

@@ -45,7 +45,7 @@ PROGRAM("tp_btf/sched_process_fork", ea_fork)
 
 #ifdef EA_LEGACY
 /* What is kept by a task's address must not outlive it. */
-PROGRAM("tp_btf/sched_process_exit", ea_forget)
+PROGRAM_ALONE("tp_btf/sched_process_exit", ea_forget)
 {
 	struct ea_journal *journal;
 

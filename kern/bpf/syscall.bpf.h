@@ -202,6 +202,9 @@ SEC("fexit/__x64_sys_umask") int ea_fexit_open(u64 *ctx)
 
 	preempt__disable();
 	is_over = syscall__is_unwatched_open((s64)ctx[1]);
+	/* what this goes on into tells for itself */
+	if (is_over)
+		twin__tell();
 	/* else the compiler makes two ends of it */
 	barrier_var(is_over);
 	preempt__enable();

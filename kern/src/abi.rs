@@ -33,6 +33,7 @@ mod function;
 mod item;
 mod limits;
 mod request;
+mod twin;
 
 pub use context::*;
 pub use event::*;
@@ -41,6 +42,7 @@ pub use function::*;
 pub use item::*;
 pub use limits::*;
 pub use request::*;
+pub use twin::*;
 
 /// `EA_CONFIG_TASK_RULES`
 pub const CONFIG_TASK_RULES: u32 = 1;
@@ -118,6 +120,8 @@ pub struct Counters {
     pub cut: u64,
     /// watches for which an inode had no room
     pub adrift: u64,
+    /// skipped runs that were made up for
+    pub rescued: u64,
 }
 
 #[cfg(test)]
@@ -183,7 +187,7 @@ mod tests {
             Waiter { since, spent, tid, state, anew, pad }
             Request { tgid, len, rule }
             Config { generation, enabled, daemon, flags, task_first, exclude_first, pad, ring, hold_until }
-            Counters { produced, lost, unread, no_state, cut, adrift }
+            Counters { produced, lost, unread, no_state, cut, adrift, rescued }
         };
         assert_eq!(ours, theirs(".rodata.layout"));
     }

@@ -456,6 +456,14 @@ hooks! {
 /// What only the legacy object has, and needs as long as anything of it is attached.
 pub const FORGET: Hook = Hook::Forget;
 
+impl Hook {
+    /// Whether its programs have no twins (`PROGRAM_ALONE`): who adds a rule is held by two programs that belong together, and the
+    /// legacy object has none.
+    pub const fn is_alone(self) -> bool {
+        matches!(self, Self::Request | FORGET)
+    }
+}
+
 /// A program of many functions, such as one that judges a syscall: a stub at each goes on into it by a tail call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judge {
@@ -525,7 +533,7 @@ impl Hook {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
@@ -556,6 +564,36 @@ mod tests {
         };
         assert_eq!(without(&["ea_move_addr_to_kernel"]), programs(crate::LEGACY_OBJECT));
         assert_eq!(without(&old), programs(crate::OBJECT));
+    }
+
+    /// A program that leaves word and has no twin would have the next one taken for one that has run.
+    #[test]
+    fn programs_leave_word_where_they_have_twins() {
+        let mut told = BTreeMap::new();
+        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf")).unwrap() {
+            let path = file.unwrap().path();
+            if !path.to_str().unwrap().ends_with(".bpf.h") {
+                continue;
+            }
+            for line in std::fs::read_to_string(path).unwrap().split("\nPROGRAM").skip(1) {
+                let (means, rest) = line.split_once('(').unwrap();
+                let name = rest.split([',', ')']).nth(1).unwrap().trim();
+                told.insert(name.to_owned(), means.to_owned());
+            }
+        }
+        let mut count = 0;
+        for info in HOOKS.iter().filter(|info| info.hook != Hook::Request) {
+            for place in info.ways.iter().copied().flatten() {
+                let means = if info.hook.is_alone() { "_ALONE" } else { "" };
+                assert_eq!(told.get(place.program).map(String::as_str), Some(means), "{}", place.program);
+                count += 1;
+            }
+        }
+        assert!(count > 80, "{count}");
+        for judge in JUDGES.iter().chain([&FILE_CALL]).filter(|judge| **judge != FEXIT_OPEN) {
+            let means = &told[judge.place.program];
+            assert!(["", "_WITH_LAST"].contains(&means.as_str()), "{}", judge.place.program);
+        }
     }
 
     #[test]

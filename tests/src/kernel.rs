@@ -24,17 +24,6 @@ pub fn has_trampolines() -> Result<bool> {
     Ok(*FOUND.get_or_init(|| probe.lines().any(|line| line == "engine trampoline: available")))
 }
 
-/// Whether a line of `auditctl -s` counts runs that a kernel skips which preempts programs (`skipped-runs`); whether it does is by its
-/// own word.
-pub fn counts_skipped_runs(line: &str) -> bool {
-    line.starts_with("failed_runs ") && preempts()
-}
-
-fn preempts() -> bool {
-    let modes = std::fs::read_to_string("/sys/kernel/debug/sched/preempt").unwrap_or_default();
-    modes.contains("(full)") || modes.contains("(lazy)")
-}
-
 /// What the runner of the virtual machines gives each of them, and no other system has.
 const JOBS: &str = "/vm/jobs";
 

@@ -5,6 +5,7 @@ pub mod action;
 pub mod case;
 pub mod compare;
 pub mod compliance;
+pub mod crowd;
 pub mod difference;
 pub mod elf;
 pub mod fixture;

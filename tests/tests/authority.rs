@@ -12,7 +12,7 @@ use compat::audit::Audit as _;
 use compat::control::{ControlSocket, RUN_DIR_VARIABLE, socket_path};
 use nix::errno::Errno;
 use nix::libc;
-use tests::kernel::{Audit, counts_skipped_runs};
+use tests::kernel::Audit;
 use tests::program::{original, ours, run};
 use tests::side::{Daemon, Side};
 use tests::syscall;
@@ -66,10 +66,9 @@ fn published(program: &Path, directory: &Path, name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Who the daemon is, what waits in the kernel's queue, and how many runs of programs were skipped.
+/// Who the daemon is, and what waits in the kernel's queue.
 fn is_of_the_moment(line: &str) -> bool {
     ["pid ", "backlog ", "backlog_wait_time_actual "].iter().any(|start| line.starts_with(start))
-        || counts_skipped_runs(line)
 }
 
 /// What a caller hears, request after request. What the version and the help print is not compared here.

@@ -56,6 +56,7 @@ mod symbol;
 mod tables;
 mod takeover;
 mod tally;
+mod twin;
 mod value;
 
 use attachments::{Attached, Attachments, Target};
@@ -72,6 +73,7 @@ use tables::array;
 use takeover::Takeover;
 pub use tally::RuleTally;
 use tally::Tallies;
+use twin::Twins;
 
 /// Least time between two switches of generations, a thousand times what a program needs: the tables that are filled next may have
 /// been in use until the last switch.
@@ -108,6 +110,8 @@ pub struct Engine {
     attachments: Attachments,
     /// Where links are kept, if the kernel has such a thing.
     shelf: Option<Arc<Shelf>>,
+    /// For programs that have twins.
+    twins: Option<Arc<Twins>>,
     /// Stubs that are being attached.
     takeover: Option<Takeover>,
     /// Kept until the first rules are in force and their stubs have what they go on into; read again if a program is to be loaded later.
@@ -160,6 +164,7 @@ impl Engine {
             ways,
             attachments: Attachments::default(),
             shelf: shelf.ok().map(Arc::new),
+            twins: None,
             takeover: None,
             btf: Some(btf),
             config: abi::Config { daemon: std::process::id(), ..abi::Config::default() },
@@ -276,7 +281,8 @@ impl Engine {
         }
         let btf = self.btf.as_ref().filter(|_| !loaded);
         let mut done = Vec::with_capacity(hooks.len() + stubs.len());
-        let loading = Loading { btf, trampolines: !self.masked, shelf: self.shelf.as_ref() };
+        let twins = self.twins.as_deref();
+        let loading = Loading { btf, trampolines: !self.masked, shelf: self.shelf.as_ref(), twins };
         for (hook, hung) in hanging::hang(&mut self.ebpf, loading, &hooks) {
             let attached = match hung {
                 Ok((way, attached)) => {
@@ -292,7 +298,7 @@ impl Engine {
         }
         for stub in stubs {
             let attached = program::judges(&self.ebpf, judge_of(&stub)).and_then(|judges| {
-                takeover::attach(&stub, &judges, self.shelf.as_ref())
+                takeover::attach(&stub, &judges, self.shelf.as_ref(), self.twins.as_deref())
                     .map_err(|error| EngineError::Stub { function: stub.function.clone(), error })
             });
             done.push((Target::Stub(stub), attached));

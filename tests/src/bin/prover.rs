@@ -24,6 +24,7 @@ fn run() -> Result<()> {
         Some("random") => tests::random::player::play(words),
         Some("racing") => tests::racing::player::play(words),
         Some("reload") => tests::reload::play(words),
+        Some("crowd") => tests::crowd::play(words),
         Some("identity") => tests::identity::player::play(words),
         _ => bail!("usage: prover PROOF ..."),
     }

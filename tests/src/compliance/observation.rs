@@ -5,7 +5,6 @@ use std::fmt;
 use anyhow::{Context, Result};
 use compat::audit::{Audit, Status};
 
-use crate::kernel::counts_skipped_runs;
 use crate::program::Outcome;
 
 /// What is compared.
@@ -51,15 +50,14 @@ impl Observation {
     }
 }
 
-/// The lines, each with its end, without what the moment decides: who the daemon is, what waits in the kernel's queue, how many
-/// programs were skipped.
+/// The lines, each with its end, without what the moment decides: who the daemon is, what waits in the kernel's queue.
 fn lines(text: &str) -> Vec<String> {
     let settled = |line: &str| match line.trim_end().split_once(' ') {
         Some(("pid", pid)) if pid != "0" => "pid N\n".to_owned(),
         Some((counter @ ("backlog" | "backlog_wait_time_actual"), _)) => format!("{counter} N\n"),
         _ => line.to_owned(),
     };
-    text.split_inclusive('\n').filter(|line| !counts_skipped_runs(line)).map(settled).collect()
+    text.split_inclusive('\n').map(settled).collect()
 }
 
 impl fmt::Display for Observation {

@@ -41,19 +41,22 @@ impl fmt::Display for Target {
 
 /// What is attached.
 pub(super) struct Attached {
+    /// Where twins find their programs. Goes first: a twin without its program would find no word.
+    arrays: Vec<OwnedFd>,
     links: Vec<Link>,
     /// The programs that are made; others belong to the object.
     made: Vec<OwnedFd>,
 }
 
 impl Attached {
-    /// What is attached by `links`, `made` among it.
-    pub(super) fn new(links: Vec<Link>, made: Vec<OwnedFd>) -> Self {
-        Self { links, made }
+    /// What is attached by `links`, with what twins have in `arrays`, `made` among it.
+    pub(super) fn new(links: Vec<Link>, arrays: Vec<OwnedFd>, made: Vec<OwnedFd>) -> Self {
+        Self { arrays, links, made }
     }
 
     /// Takes it off. When this returns the program does not run any more.
     fn take_off(self) {
+        drop(self.arrays);
         self.links.into_iter().for_each(Link::take_off);
     }
 

@@ -20,8 +20,10 @@ pub struct Counters {
     pub lost_arguments: u64,
     /// Ends of syscalls that were not judged, because too many preempted each other on one CPU.
     pub lost_nested: u64,
-    /// Runs of a program that the kernel skipped, because the program was already running on that CPU.
+    /// Runs of a program that the kernel skipped, because the program was already running on that CPU, and that no twin has made up for.
     pub missed: u64,
+    /// Runs that twins have made up for.
+    pub rescued: u64,
     /// Facts that could not be read from user memory (the event was recorded without them).
     pub unread: u64,
     /// Per-task state that could not be had (the event lacks what it would have held).
@@ -44,7 +46,10 @@ impl Counters {
 impl Engine {
     /// What the programs counted so far, and the kernel for each of them.
     pub fn counters(&self) -> Result<Counters, EngineError> {
-        Ok(Counters { missed: self.missed(), ..self.counted()? })
+        // asked in this order: what is skipped after that is not made up for in it
+        let skipped = self.skipped();
+        let counted = self.counted()?;
+        Ok(Counters { missed: skipped.saturating_sub(counted.rescued), ..counted })
     }
 
     /// What the programs themselves counted so far: one call, and not one for each program.
@@ -64,12 +69,14 @@ impl Engine {
             sum.no_state += cpu.no_state;
             sum.cut += cpu.cut;
             sum.adrift += cpu.adrift;
+            sum.rescued += cpu.rescued;
         }
         sum.takeover = self.takeover.is_some();
         Ok(sum)
     }
 
-    fn missed(&self) -> u64 {
+    /// Runs that the kernel skipped. Twins' are not among them: the first program has run then.
+    fn skipped(&self) -> u64 {
         let places = self.ways.values().copied().flatten().filter(|place| !place.kind.is_made());
         let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));
         programs.filter_map(stub::misses).sum::<u64>() + self.attachments.misses()

@@ -18,7 +18,7 @@ use super::program::{
     Link, failed, judges, load_at, load_hold, load_program_of, load_stub, no_program, unload,
 };
 use super::shelf::Shelf;
-use super::stub;
+use super::twin::{self, Hanging, Twins};
 
 /// The program that several hooks' stubs go on into.
 struct FileCall<'a> {
@@ -102,19 +102,24 @@ impl Wanted<'_> {
     }
 
     fn links(&mut self, way: &[Place], loading: &Loading<'_>) -> Result<Attached, EngineError> {
-        let (mut links, mut made) = (Vec::with_capacity(way.len()), Vec::new());
+        let (mut links, mut arrays, mut made) = (Vec::with_capacity(way.len()), Vec::new(), Vec::new());
         for place in way {
-            let link = if place.kind.is_made() {
+            let hanging = if place.kind.is_made() {
                 let program = self.made.remove(place.target).ok_or_else(|| no_program(place))?;
-                let link = stub::attach(program.as_fd());
+                let hanging = self.attach(program.as_fd(), place, loading);
                 made.push(program);
-                link.map_err(ProgramError::IOError).map_err(failed(place))?
+                hanging.map_err(ProgramError::IOError).map_err(failed(place))?
             } else {
-                self.link(place, loading.btf)?
+                self.link(place, loading)?
             };
-            links.push(Link::new(link, loading.shelf));
+            arrays.extend(hanging.first);
+            links.extend(hanging.links.into_iter().map(|link| Link::new(link, loading.shelf)));
         }
-        Ok(Attached::new(links, made))
+        Ok(Attached::new(links, arrays, made))
+    }
+
+    fn attach(&self, program: BorrowedFd<'_>, place: &Place, loading: &Loading<'_>) -> io::Result<Hanging> {
+        twin::attach(program, place.kind, loading.twins.filter(|_| !self.hook.is_alone()))
     }
 
     /// Why there is no way.
@@ -124,20 +129,21 @@ impl Wanted<'_> {
 
     /// Attaches a program that is loaded. One that was attached before must be loaded anew before 5.13, which says that by `ENOENT`
     /// (`bpf_tracing_prog_attach`).
-    fn link(&mut self, place: &Place, btf: Option<&Btf>) -> Result<OwnedFd, EngineError> {
-        let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
-        let attach = |program: &Program| -> Result<io::Result<OwnedFd>, EngineError> {
+    fn link(&mut self, place: &Place, loading: &Loading<'_>) -> Result<Hanging, EngineError> {
+        let attach = |this: &Self| -> Result<io::Result<Hanging>, EngineError> {
+            let program = this.programs.get(place.program).ok_or_else(|| no_program(place))?;
             let fd = program.fd().map_err(failed(place))?;
-            Ok(stub::attach(fd.as_fd()))
+            Ok(this.attach(fd.as_fd(), place, loading))
         };
-        let mut attached = attach(program)?;
+        let mut attached = attach(self)?;
         if let Err(error) = &attached
             && error.kind() == io::ErrorKind::NotFound
-            && let Some(btf) = btf
+            && let Some(btf) = loading.btf
         {
+            let program = self.programs.get_mut(place.program).ok_or_else(|| no_program(place))?;
             unload(program, place)?;
             load_at(program, btf, place)?;
-            attached = attach(program)?;
+            attached = attach(self)?;
         }
         attached.map_err(|error| failed(place)(ProgramError::IOError(error)))
     }
@@ -155,6 +161,8 @@ pub(super) struct Loading<'a> {
     pub(super) trampolines: bool,
     /// Where links are kept.
     pub(super) shelf: Option<&'a Arc<Shelf>>,
+    /// For programs that have twins.
+    pub(super) twins: Option<&'a Twins>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

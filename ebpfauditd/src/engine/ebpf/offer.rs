@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::mem;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use aya::maps::RingBuf;
@@ -13,6 +14,7 @@ use super::error::{EngineError, map_error};
 use super::kernel_types::{self, KernelTypes, Places};
 use super::program::Globals;
 use super::symbol::Variables;
+use super::twin::{self, Twins};
 use super::{Engine, Options, RingSource, context, image, program};
 use crate::family::ARCHES;
 use crate::plan::{Offer, Trampoline};
@@ -30,6 +32,8 @@ struct Loaded {
     ebpf: Ebpf,
     /// Whether it is the legacy one.
     legacy: bool,
+    /// For programs that have twins.
+    twins: Option<Twins>,
     /// Whether trampolines can be used; the reason if not.
     trampoline: Result<(), String>,
 }
@@ -40,7 +44,8 @@ fn load_object(
     options: Options,
     places: impl FnOnce() -> Result<Places, EngineError>,
 ) -> Result<(Loaded, Places), EngineError> {
-    let globals = Globals::find();
+    let has_twins = twin::are_needed(types.called.is_some());
+    let globals = Globals::find(has_twins);
     let maps = |object: &[u8]| program::load_maps(types, &globals, options.ring_bytes, object);
     let modern = maps(&image::with_functions(kern::OBJECT, types.called));
     let places = places()?;
@@ -54,11 +59,14 @@ fn load_object(
         Ok::<_, EngineError>((ebpf, trampoline))
     };
     let loaded = match modern.and_then(probe) {
-        Ok((ebpf, trampoline)) => Loaded { ebpf, legacy: false, trampoline },
+        Ok((ebpf, trampoline)) => {
+            let twins = has_twins.then(|| Twins::new(&ebpf)).transpose()?;
+            Loaded { ebpf, legacy: false, twins, trampoline }
+        }
         Err(error) => {
             log::debug!("this kernel refuses the eBPF object: {}", error.brief());
             let (ebpf, trampoline) = maps(kern::LEGACY_OBJECT).and_then(probe)?;
-            Loaded { ebpf, legacy: true, trampoline }
+            Loaded { ebpf, legacy: true, twins: None, trampoline }
         }
     };
     Ok((loaded, places))
@@ -159,7 +167,7 @@ impl Engine {
 
     fn load(options: Options, offer: &mut Offer) -> Result<(Self, RingSource), EngineError> {
         let (loaded, variables, places, kernel) = load_all(options)?;
-        let Loaded { mut ebpf, legacy, trampoline } = loaded;
+        let Loaded { mut ebpf, legacy, twins, trampoline } = loaded;
         if let SecurityModule::AppArmor(roles) = &mut offer.security {
             roles.set_legible(variables.apparmor_sizes != 0);
         }
@@ -203,6 +211,8 @@ impl Engine {
         let map = ebpf.take_map("ea_events").ok_or_else(|| EngineError::no_map("ea_events"))?;
         let ring = RingBuf::try_from(map).map_err(map_error("open", "ea_events"))?;
         let contexts = context::contexts(&mut ebpf, &variables);
-        Self::new(ebpf, legacy, offer, ways, places.btf, ring, contexts)
+        let (mut engine, source) = Self::new(ebpf, legacy, offer, ways, places.btf, ring, contexts)?;
+        engine.twins = twins.map(Arc::new);
+        Ok((engine, source))
     }
 }

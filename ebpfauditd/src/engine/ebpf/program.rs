@@ -50,6 +50,7 @@ impl Link {
 
 /// What the programs are told of the kernel before they are loaded.
 pub(super) struct Globals {
+    has_twins: u32,
     has_tai: u32,
     open_prefers_cache: u32,
     new_name_first: u32,
@@ -58,8 +59,9 @@ pub(super) struct Globals {
 
 impl Globals {
     /// Of the kernel that runs.
-    pub(super) fn find() -> Self {
+    pub(super) fn find(has_twins: bool) -> Self {
         Self {
+            has_twins: u32::from(has_twins),
             has_tai: u32::from(has_tai_clock()),
             open_prefers_cache: u32::from(Release::running() >= Release(6, 12)),
             new_name_first: u32::from(new_name_first()),
@@ -101,7 +103,9 @@ pub(super) fn load_maps(
         .override_global("ea_ring_operations", &types.variables.ring_operations, true)
         .override_global("ea_open_prefers_cache", &globals.open_prefers_cache, true)
         .override_global("ea_new_name_first", &globals.new_name_first, true)
-        .override_global("ea_module_early", &globals.module_early, true);
+        .override_global("ea_module_early", &globals.module_early, true)
+        // the legacy object has none
+        .override_global("ea_has_twins", &globals.has_twins, false);
     loader.load(object).map_err(EngineError::Load)
 }
 

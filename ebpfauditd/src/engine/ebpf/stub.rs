@@ -40,9 +40,8 @@ pub(super) fn attach(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     unsafe { bpf::descriptor(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attributes) }
 }
 
-/// How often the kernel skipped a program because it was already running on that CPU; `None` where the kernel does not say
-/// (before 5.12).
-pub(super) fn misses(program: BorrowedFd<'_>) -> Option<u64> {
+/// What the kernel knows of a program, and how many bytes of that it has filled.
+fn info(program: BorrowedFd<'_>) -> io::Result<(bpf_prog_info, usize)> {
     // SAFETY: plain integers and arrays of them, for which zeroes are a value.
     let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
     let mut attributes = bpf::attributes();
@@ -50,9 +49,25 @@ pub(super) fn misses(program: BorrowedFd<'_>) -> Option<u64> {
     attributes.info.info_len = size_of::<bpf_prog_info>() as u32;
     attributes.info.info = std::ptr::from_mut(&mut info) as u64;
     // SAFETY: what the attributes point to is as large as they say, may be written, and outlives the call.
-    unsafe { bpf::call(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attributes) }.ok()?;
+    unsafe { bpf::call(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attributes) }?;
     // SAFETY: the command has this field, and the kernel has written how much of the answer it filled.
     let filled = unsafe { attributes.info.info_len } as usize;
+    Ok((info, filled))
+}
+
+/// How often the kernel skipped a program because it was already running on that CPU; `None` where the kernel does not say
+/// (before 5.12).
+pub(super) fn misses(program: BorrowedFd<'_>) -> Option<u64> {
+    let (info, filled) = info(program).ok()?;
     (filled >= std::mem::offset_of!(bpf_prog_info, recursion_misses) + size_of::<u64>())
         .then_some(info.recursion_misses)
+}
+
+/// The BTF id of what a program was loaded for (6.0 and later).
+pub(super) fn function(program: BorrowedFd<'_>) -> io::Result<u32> {
+    let (info, filled) = info(program)?;
+    if filled < std::mem::offset_of!(bpf_prog_info, attach_btf_id) + size_of::<u32>() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    Ok(info.attach_btf_id)
 }

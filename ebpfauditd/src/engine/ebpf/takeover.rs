@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use aya::programs::Program;
 use aya::{Btf, Ebpf};
 use kern::abi;
-use kern::hooks::{Hook, Judge};
+use kern::hooks::{Hook, HookKind, Judge};
 
 use super::attachments::{Attached, Target};
 use super::error::EngineError;
 use super::program::{self, Link};
 use super::shelf::Shelf;
+use super::twin::{self, Twins};
 use super::{Engine, judge_of, stub};
 use crate::privilege::give_back_memory;
 use crate::syscall_function::{Moment, Stub};
@@ -53,6 +54,7 @@ struct Work {
     /// Each with the map of the program that it goes on into.
     stubs: Vec<(Stub, OwnedFd)>,
     shelf: Option<Arc<Shelf>>,
+    twins: Option<Arc<Twins>>,
 }
 
 /// What became of it.
@@ -88,7 +90,7 @@ impl Work {
             if enough.load(Ordering::Relaxed) {
                 break;
             }
-            match attach(&stub, &judges, self.shelf.as_ref()) {
+            match attach(&stub, &judges, self.shelf.as_ref(), self.twins.as_deref()) {
                 Ok(attached) => outcome.attached.push((Target::Stub(stub), attached)),
                 Err(error) => outcome.refused.push(EngineError::Stub { function: stub.function, error }),
             }
@@ -131,10 +133,20 @@ impl Worker {
 }
 
 /// Loads a stub that goes on into the program in `judges`, and attaches it.
-pub(super) fn attach(stub: &Stub, judges: &impl AsFd, shelf: Option<&Arc<Shelf>>) -> io::Result<Attached> {
+pub(super) fn attach(
+    stub: &Stub,
+    judges: &impl AsFd,
+    shelf: Option<&Arc<Shelf>>,
+    twins: Option<&Twins>,
+) -> io::Result<Attached> {
     let program = stub::load(stub.function.id, stub.moment, judges.as_fd())?;
-    let link = Link::new(stub::attach(program.as_fd())?, shelf);
-    Ok(Attached::new(vec![link], vec![program]))
+    let kind = match stub.moment {
+        Moment::Entry => HookKind::Fentry,
+        Moment::Exit => HookKind::Fexit,
+    };
+    let hanging = twin::attach(program.as_fd(), kind, twins)?;
+    let links = hanging.links.into_iter().map(|link| Link::new(link, shelf));
+    Ok(Attached::new(links.collect(), hanging.first.into_iter().collect(), vec![program]))
 }
 
 impl Engine {
@@ -208,7 +220,13 @@ impl Engine {
         let stubs = stubs.collect::<Result<Vec<_>, EngineError>>()?;
         let maps = missing.iter().map(|judge| owned(program::judges(&self.ebpf, judge)?));
         let maps = maps.collect::<Result<Vec<_>, EngineError>>()?;
-        let mut work = Work { judges: Vec::new(), btf: self.btf.take(), stubs, shelf: self.shelf.clone() };
+        let mut work = Work {
+            judges: Vec::new(),
+            btf: self.btf.take(),
+            stubs,
+            shelf: self.shelf.clone(),
+            twins: self.twins.clone(),
+        };
         for (judge, map) in missing.into_iter().zip(maps) {
             match program::take_out(&mut self.ebpf, judge) {
                 Ok(program) => work.judges.push((judge, program, map)),

@@ -32,7 +32,7 @@ fn follower() -> Option<Ebpf> {
     let types = kernel_types::types(&bytes).unwrap();
     let places = Places::new(&types).unwrap();
     let types = KernelTypes::new(&types, kernel_types::addresses).unwrap().0;
-    let globals = Globals::find();
+    let globals = Globals::find(false);
     let hook = Hook::Watch.info().ways[0][0];
     let mut reasons = Vec::new();
     for object in [kern::OBJECT, kern::LEGACY_OBJECT] {
