@@ -47,6 +47,25 @@ pub(super) struct Report {
     pub(super) warnings: Vec<String>,
 }
 
+impl Report {
+    /// Whether the kernel came to its end at a breakpoint of its own: it puts one where it changes its code (`text_poke_bp`). QEMU before
+    /// 8.1 may keep what it translates of such code just while another processor changes it, and executes the breakpoint when it is long
+    /// gone. Where one thread translates for all processors that cannot be.
+    ///
+    /// From 6.8 on the kernel gives up. Before, it goes back to the instruction that it finds in memory (`kprobe_int3_handler`), and so
+    /// on without end, with interrupts only there: at a function's first instruction, or that after `endbr64`, where functions are traced.
+    pub(super) fn is_of_the_emulator(&self) -> bool {
+        let is_traced = |line: &String| {
+            line.contains("RIP: 0010:") && ["+0x0/", "+0x4/"].iter().any(|place| line.contains(place))
+        };
+        match &self.verdict {
+            Verdict::Panic(words) if words.contains("BUG: soft lockup") => self.kernel.iter().any(is_traced),
+            Verdict::Panic(words) => words.contains("Oops: int3"),
+            _ => false,
+        }
+    }
+}
+
 enum Said {
     Jobs(String),
     Kernel(String),
@@ -64,7 +83,7 @@ impl Setup<'_> {
         command.args(["-serial", "file:/dev/stderr", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.image).arg("-initrd").arg(self.initramfs);
         command.arg("-append").arg(format!(
-            "console=ttyS0 panic=-1 oops=panic quiet rdinit=/init lsm={} {}",
+            "console=ttyS0 panic=-1 oops=panic loglevel=5 rdinit=/init lsm={} {}",
             self.lsm, self.append
         ));
         command
@@ -160,4 +179,29 @@ fn end(child: &mut Child) -> Result<()> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_at_breakpoints_are_the_emulators() {
+        let lockup = "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [actor:22075]";
+        for (words, line, expected) in [
+            ("Oops: int3: 0000 [#1] SMP NOPTI", "", true),
+            ("Kernel panic - not syncing: Attempted to kill init!", "RIP: 0010:vfs_open+0x0/0x30", false),
+            (lockup, "[ 852.6] RIP: 0010:vfs_open+0x0/0x30", true),
+            (lockup, "[ 852.6] RIP: 0010:vfs_open+0x4/0x30", true),
+            (lockup, "[ 852.6] RIP: 0010:d_walk+0x40/0x2b0", false),
+            (lockup, "[ 852.6] RIP: 0033:0x0", false),
+        ] {
+            let report = Report {
+                verdict: Verdict::Panic(words.to_owned()),
+                kernel: vec![line.to_owned()],
+                warnings: Vec::new(),
+            };
+            assert_eq!(report.is_of_the_emulator(), expected, "{words}: {line}");
+        }
+    }
 }

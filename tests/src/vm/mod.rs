@@ -76,12 +76,13 @@ fn run(options: &Options) -> Result<ExitCode> {
         for suite in &boots {
             let run = |accelerator| {
                 let mut filled = column.clone();
-                let (status, verdict) = one(options, accelerator, suite, release, &kernel, &mut filled)
-                    .with_context(|| format!("kernel {}", release.name))?;
-                anyhow::Ok((filled, status, verdict))
+                let (status, is_the_emulators) =
+                    one(options, accelerator, suite, release, &kernel, &mut filled)
+                        .with_context(|| format!("kernel {}", release.name))?;
+                anyhow::Ok((filled, status, is_the_emulators))
             };
-            let (mut filled, mut status, verdict) = run(options.accelerator)?;
-            if is_of_the_emulator(&verdict) {
+            let (mut filled, mut status, is_the_emulators) = run(options.accelerator)?;
+            if is_the_emulators {
                 // What is measured shall be so on what was asked for.
                 let again = if options.bench { options.accelerator } else { Accelerator::OneThread };
                 println!("{}: that is the emulator's fault: once more, {again:?}", release.name);
@@ -104,14 +105,7 @@ fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::from(worst))
 }
 
-/// Whether the kernel panicked for a breakpoint of its own: it puts one where it changes its code (`text_poke_bp`). QEMU before 8.1 may keep
-/// what it translates of such code just while another processor changes it, and executes the breakpoint when it is long gone. Where one
-/// thread translates for all processors that cannot be.
-fn is_of_the_emulator(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Panic(words) if words.contains("Oops: int3"))
-}
-
-/// One machine's run: fills its kernel's column, and gives the exit status that it deserves and how the machine ended.
+/// One machine's run: fills its kernel's column, and gives the exit status that it deserves and whether its end is the emulator's fault.
 fn one(
     options: &Options,
     accelerator: Accelerator,
@@ -119,7 +113,7 @@ fn one(
     release: &Release,
     kernel: &kernel::Kernel,
     column: &mut Column,
-) -> Result<(u8, Verdict)> {
+) -> Result<(u8, bool)> {
     let begin = Instant::now();
     let guest = Guest { suite, filter: options.filter.as_deref(), command: &options.command };
     let scratch = tempfile::NamedTempFile::new().context("a scratch file")?;
@@ -167,8 +161,9 @@ fn one(
         Verdict::Finished | Verdict::Stopped if options.command.is_empty() => u8::from(column.sums().1 > 0),
         Verdict::Finished | Verdict::Stopped => u8::try_from(status).unwrap_or(u8::MAX),
     };
+    let is_the_emulators = report.is_of_the_emulator();
     if let Some(path) = &options.write
-        && !is_of_the_emulator(&report.verdict)
+        && !is_the_emulators
     {
         let text = section.text().context("the benchmark did not come to its end: nothing is written")?;
         performance::write(path, |page| performance::section(page, release.name, &text))?;
@@ -183,5 +178,5 @@ fn one(
         }
         column.fail(report.verdict.to_string());
     }
-    Ok((status, report.verdict))
+    Ok((status, is_the_emulators))
 }
