@@ -17,6 +17,8 @@ use tests::reload::{KEYS, faults, rules};
 use tests::side::{Daemon, Side};
 
 const AUID: u32 = 45_000;
+/// After as many reloads a word is said: who watches shall know a slow machine from one that stands still.
+const SAID: usize = 25;
 
 /// How the rules are loaded again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,11 @@ fn looped(means: Means) -> Result<()> {
             own.rotate_left(round % 3);
         }
         all.splice(at..at, own);
-        reload(&daemon, means, &all).with_context(|| format!("reload {round}"))
+        reload(&daemon, means, &all).with_context(|| format!("reload {round}"))?;
+        if round % SAID == 0 {
+            println!("{means:?}: {round} reloads");
+        }
+        Ok(())
     });
     let took = begin.elapsed();
     drop(prover.stdin.take());
