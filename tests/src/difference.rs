@@ -50,7 +50,7 @@ impl On {
 }
 
 /// The fields of a PATH record that are there only when the name led somewhere.
-const FOUND: &[&str] = &["inode", "dev", "mode", "ouid", "ogid", "rdev", "nametype", "OUID", "OGID"];
+const FOUND: &[&str] = &["inode", "dev", "mode", "ouid", "ogid", "rdev", "nametype", "OUID", "OGID", "obj"];
 
 fn is_field(mismatch: &Mismatch, record: &str, fields: &[&str]) -> bool {
     mismatch.record == record && fields.contains(&mismatch.field.as_str())
