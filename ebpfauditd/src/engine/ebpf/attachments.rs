@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use kern::hooks::Hook;
 
-use super::program::Link;
-use super::stub;
+use super::twin::Hanging;
 use crate::syscall_function::Stub;
 
 /// How long something stays attached that is not needed any more.
@@ -40,28 +38,27 @@ impl fmt::Display for Target {
 }
 
 /// What is attached.
-pub(super) struct Attached {
-    /// Where twins find their programs. Goes first: a twin without its program would find no word.
-    arrays: Vec<OwnedFd>,
-    links: Vec<Link>,
-    /// The programs that are made; others belong to the object.
-    made: Vec<OwnedFd>,
-}
+pub(super) struct Attached(Vec<Hanging>);
 
 impl Attached {
-    /// What is attached by `links`, with what twins have in `arrays`, `made` among it.
-    pub(super) fn new(links: Vec<Link>, arrays: Vec<OwnedFd>, made: Vec<OwnedFd>) -> Self {
-        Self { arrays, links, made }
+    /// By these programs.
+    pub(super) fn new(programs: Vec<Hanging>) -> Self {
+        Self(programs)
     }
 
-    /// Takes it off. When this returns the program does not run any more.
+    fn skipped(&self) -> u64 {
+        self.0.iter().map(Hanging::skipped).sum()
+    }
+
+    /// Ends what twins make up for; gives what was skipped until then.
+    fn part(&mut self) -> u64 {
+        self.0.iter_mut().for_each(Hanging::part);
+        self.skipped()
+    }
+
+    /// Takes it off. When this returns the programs do not run any more.
     fn take_off(self) {
-        drop(self.arrays);
-        self.links.into_iter().for_each(Link::take_off);
-    }
-
-    fn misses(&self) -> u64 {
-        self.made.iter().filter_map(|program| stub::misses(program.as_fd())).sum()
+        self.0.into_iter().for_each(Hanging::take_off);
     }
 }
 
@@ -81,13 +78,18 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
-    /// Skipped runs of made programs that are gone.
-    missed: AtomicU64,
+    /// Skipped runs of what is off.
+    skipped: AtomicU64,
 }
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of something that is to come off.
+    fn part(&self, attached: &mut Attached) {
+        self.skipped.fetch_add(attached.part(), Ordering::Relaxed);
     }
 
     /// Takes off what has waited long enough, until the engine is dropped.
@@ -108,10 +110,10 @@ impl Shared {
                     queue = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
                 Some(_) => {
-                    let (_, target, attached) = queue.waiting.remove(0);
+                    let (_, target, mut attached) = queue.waiting.remove(0);
                     queue.leaving = Some(target);
+                    self.part(&mut attached);
                     drop(queue);
-                    self.missed.fetch_add(attached.misses(), Ordering::Relaxed);
                     attached.take_off();
                     queue = self.queue();
                     queue.leaving = None;
@@ -199,7 +201,9 @@ impl Attachments {
 
     /// Takes something off at once, which must not take long.
     pub(super) fn drop_now(&mut self, target: &Target) {
-        drop(self.present.remove(target));
+        if let Some(mut attached) = self.present.remove(target) {
+            self.shared.part(&mut attached);
+        }
     }
 
     fn retire(&mut self, unwanted: impl Fn(&Target) -> bool) {
@@ -227,15 +231,18 @@ impl Attachments {
     fn without_thread(&self, error: &io::Error) {
         log::warn!("detaching without a thread of its own: {error}");
         let gone = std::mem::take(&mut self.shared.queue().waiting);
-        let missed: u64 = gone.iter().map(|(_, _, attached)| attached.misses()).sum();
-        self.shared.missed.fetch_add(missed, Ordering::Relaxed);
+        for (_, _, mut attached) in gone {
+            self.shared.part(&mut attached);
+        }
     }
 
-    /// How often the kernel skipped a made program because it was already running on that CPU.
-    pub(super) fn misses(&self) -> u64 {
-        let waiting: u64 = self.shared.queue().waiting.iter().map(|(_, _, attached)| attached.misses()).sum();
-        let present: u64 = self.present.values().map(Attached::misses).sum();
-        present + waiting + self.shared.missed.load(Ordering::Relaxed)
+    /// How often the kernel skipped a program because it was already running on that CPU.
+    pub(super) fn skipped(&self) -> u64 {
+        let present: u64 = self.present.values().map(Attached::skipped).sum();
+        // the lock is kept: what leaves the queue is counted once
+        let queue = self.shared.queue();
+        let waiting: u64 = queue.waiting.iter().map(|(_, _, attached)| attached.skipped()).sum();
+        present + waiting + self.shared.skipped.load(Ordering::Relaxed)
     }
 }
 

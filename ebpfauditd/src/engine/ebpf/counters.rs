@@ -3,9 +3,9 @@
 use aya::maps::PerCpuArray;
 use kern::abi;
 
+use super::Engine;
 use super::error::{EngineError, map_error};
 use super::value::CountersValue;
-use super::{Engine, program, stub};
 
 /// What the programs counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Engine {
     /// What the programs counted so far, and the kernel for each of them.
     pub fn counters(&self) -> Result<Counters, EngineError> {
         // asked in this order: what is skipped after that is not made up for in it
-        let skipped = self.skipped();
+        let skipped = self.attachments.skipped();
         let counted = self.counted()?;
         Ok(Counters { missed: skipped.saturating_sub(counted.rescued), ..counted })
     }
@@ -73,12 +73,5 @@ impl Engine {
         }
         sum.takeover = self.takeover.is_some();
         Ok(sum)
-    }
-
-    /// Runs that the kernel skipped. Twins' are not among them: the first program has run then.
-    fn skipped(&self) -> u64 {
-        let places = self.ways.values().copied().flatten().filter(|place| !place.kind.is_made());
-        let programs = places.filter_map(|place| program::descriptor(&self.ebpf, place));
-        programs.filter_map(stub::misses).sum::<u64>() + self.attachments.misses()
     }
 }

@@ -14,9 +14,7 @@ use kern::hooks::{FILE_CALL, Hook, HookKind, Place};
 use super::attachments::Attached;
 use super::error::EngineError;
 use super::hold;
-use super::program::{
-    Link, failed, judges, load_at, load_hold, load_program_of, load_stub, no_program, unload,
-};
+use super::program::{failed, judges, load_at, load_hold, load_program_of, load_stub, no_program, unload};
 use super::shelf::Shelf;
 use super::twin::{self, Hanging, Twins};
 
@@ -92,7 +90,7 @@ impl Wanted<'_> {
     /// Attaches what [`load`](Self::load) has loaded; where the kernel refuses that, what the next way has.
     fn hang(&mut self, mut way: &'static [Place], loading: &Loading<'_>) -> Hung {
         loop {
-            match self.links(way, loading) {
+            match self.attach(way, loading) {
                 Ok(attached) => return Ok((way, attached)),
                 Err(error) => drop(self.error.get_or_insert(error)),
             }
@@ -101,25 +99,22 @@ impl Wanted<'_> {
         }
     }
 
-    fn links(&mut self, way: &[Place], loading: &Loading<'_>) -> Result<Attached, EngineError> {
-        let (mut links, mut arrays, mut made) = (Vec::with_capacity(way.len()), Vec::new(), Vec::new());
+    fn attach(&mut self, way: &[Place], loading: &Loading<'_>) -> Result<Attached, EngineError> {
+        let mut programs = Vec::with_capacity(way.len());
         for place in way {
-            let hanging = if place.kind.is_made() {
+            programs.push(if place.kind.is_made() {
                 let program = self.made.remove(place.target).ok_or_else(|| no_program(place))?;
-                let hanging = self.attach(program.as_fd(), place, loading);
-                made.push(program);
-                hanging.map_err(ProgramError::IOError).map_err(failed(place))?
+                self.attach_program(program, place, loading).map_err(refused(place))?
             } else {
-                self.link(place, loading)?
-            };
-            arrays.extend(hanging.first);
-            links.extend(hanging.links.into_iter().map(|link| Link::new(link, loading.shelf)));
+                self.attach_loaded(place, loading)?
+            });
         }
-        Ok(Attached::new(links, arrays, made))
+        Ok(Attached::new(programs))
     }
 
-    fn attach(&self, program: BorrowedFd<'_>, place: &Place, loading: &Loading<'_>) -> io::Result<Hanging> {
-        twin::attach(program, place.kind, loading.twins.filter(|_| !self.hook.is_alone()))
+    fn attach_program(&self, program: OwnedFd, place: &Place, loading: &Loading<'_>) -> io::Result<Hanging> {
+        let twins = loading.twins.filter(|_| !self.hook.is_alone());
+        twin::attach(program, place.kind, twins, loading.shelf)
     }
 
     /// Why there is no way.
@@ -129,11 +124,11 @@ impl Wanted<'_> {
 
     /// Attaches a program that is loaded. One that was attached before must be loaded anew before 5.13, which says that by `ENOENT`
     /// (`bpf_tracing_prog_attach`).
-    fn link(&mut self, place: &Place, loading: &Loading<'_>) -> Result<Hanging, EngineError> {
+    fn attach_loaded(&mut self, place: &Place, loading: &Loading<'_>) -> Result<Hanging, EngineError> {
         let attach = |this: &Self| -> Result<io::Result<Hanging>, EngineError> {
             let program = this.programs.get(place.program).ok_or_else(|| no_program(place))?;
-            let fd = program.fd().map_err(failed(place))?;
-            Ok(this.attach(fd.as_fd(), place, loading))
+            let program = program.fd().map_err(failed(place))?.as_fd().try_clone_to_owned();
+            Ok(program.and_then(|program| this.attach_program(program, place, loading)))
         };
         let mut attached = attach(self)?;
         if let Err(error) = &attached
@@ -145,8 +140,13 @@ impl Wanted<'_> {
             load_at(program, btf, place)?;
             attached = attach(self)?;
         }
-        attached.map_err(|error| failed(place)(ProgramError::IOError(error)))
+        attached.map_err(refused(place))
     }
+}
+
+fn refused(place: &Place) -> impl Fn(io::Error) -> EngineError {
+    let failed = failed(place);
+    move |error| failed(ProgramError::IOError(error))
 }
 
 /// What became of a hook: where it hangs, and by what.

@@ -17,7 +17,7 @@ use kern::hooks::{Hook, HookKind, Judge};
 
 use super::attachments::{Attached, Target};
 use super::error::EngineError;
-use super::program::{self, Link};
+use super::program;
 use super::shelf::Shelf;
 use super::twin::{self, Twins};
 use super::{Engine, judge_of, stub};
@@ -144,9 +144,7 @@ pub(super) fn attach(
         Moment::Entry => HookKind::Fentry,
         Moment::Exit => HookKind::Fexit,
     };
-    let hanging = twin::attach(program.as_fd(), kind, twins)?;
-    let links = hanging.links.into_iter().map(|link| Link::new(link, shelf));
-    Ok(Attached::new(links.collect(), hanging.first.into_iter().collect(), vec![program]))
+    Ok(Attached::new(vec![twin::attach(program, kind, twins, shelf)?]))
 }
 
 impl Engine {

@@ -3,11 +3,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use aya::Ebpf;
 use aya::maps::Map;
 use aya_obj::generated::{
-    BPF_LOCAL_STORAGE_GET_F_CREATE, bpf_attach_type, bpf_cmd, bpf_func_id, bpf_insn, bpf_map_type,
+    BPF_LOCAL_STORAGE_GET_F_CREATE, bpf_attach_type, bpf_attr, bpf_cmd, bpf_func_id, bpf_insn, bpf_map_type,
 };
 use kern::abi;
 use kern::hooks::HookKind;
@@ -17,6 +18,8 @@ use super::bpf::{
     instruction,
 };
 use super::error::{EngineError, map_error};
+use super::program::Link;
+use super::shelf::Shelf;
 use super::stub;
 use crate::release::{self, Release};
 
@@ -88,30 +91,80 @@ fn array() -> io::Result<OwnedFd> {
     unsafe { bpf::descriptor(bpf_cmd::BPF_MAP_CREATE, &mut attributes) }
 }
 
+/// The attributes of a command on the one element of an array.
+fn element(array: BorrowedFd<'_>, key: &u32) -> bpf_attr {
+    let mut attributes = bpf::attributes();
+    // SAFETY: every field of the union is plain integers; this is the one that the commands read.
+    let element = unsafe { &mut attributes.__bindgen_anon_2 };
+    element.map_fd = array.as_raw_fd() as u32;
+    element.key = std::ptr::from_ref(key) as u64;
+    attributes
+}
+
 fn put(array: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     let (key, value) = (0_u32, program.as_raw_fd());
-    let mut attributes = bpf::attributes();
-    // SAFETY: every field of the union is plain integers; this is the one that the command reads.
-    let update = unsafe { &mut attributes.__bindgen_anon_2 };
-    update.map_fd = array.as_raw_fd() as u32;
-    update.key = std::ptr::from_ref(&key) as u64;
-    update.__bindgen_anon_1.value = std::ptr::from_ref(&value) as u64;
+    let mut attributes = element(array, &key);
+    attributes.__bindgen_anon_2.__bindgen_anon_1.value = std::ptr::from_ref(&value) as u64;
     // SAFETY: key and value are as large as the array's, are only read, and outlive the call.
     unsafe { bpf::call(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attributes) }.map(drop)
 }
 
+/// At once; the kernel empties an array whose last descriptor is closed some time later.
+fn take_out(array: BorrowedFd<'_>) -> io::Result<()> {
+    let key = 0_u32;
+    let mut attributes = element(array, &key);
+    // SAFETY: the key is as large as the array's, is only read, and outlives the call.
+    unsafe { bpf::call(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attributes) }.map(drop)
+}
+
 /// A program that hangs, with its twin if it has one.
 pub(super) struct Hanging {
-    /// What keeps them attached.
-    pub(super) links: Vec<OwnedFd>,
-    /// Where the twin finds the program: it does nothing without this.
-    pub(super) first: Option<OwnedFd>,
+    program: OwnedFd,
+    /// How often the kernel had skipped it by then.
+    before: u64,
+    /// Where the twin finds it: a twin does nothing without this.
+    array: Option<OwnedFd>,
+    /// What keeps the two attached.
+    links: Vec<Link>,
+}
+
+impl Hanging {
+    /// How often the kernel has skipped the program since its twin has found it. Twins' are not among them: the first program has
+    /// run then.
+    pub(super) fn skipped(&self) -> u64 {
+        let all = stub::misses(self.program.as_fd());
+        all.map_or(0, |all| all.saturating_sub(self.before))
+    }
+
+    /// Takes the program away from its twin, which would find no word where the program is off already.
+    pub(super) fn part(&mut self) {
+        if let Some(array) = self.array.take()
+            && let Err(error) = take_out(array.as_fd())
+        {
+            log::debug!("a program stays with its twin: {error}");
+        }
+    }
+
+    /// Takes both off. When this returns they do not run any more.
+    pub(super) fn take_off(mut self) {
+        self.part();
+        self.links.into_iter().for_each(Link::take_off);
+    }
 }
 
 /// Hangs a program on what it was loaded for, and after it its twin, if it is to have one.
-pub(super) fn attach(program: BorrowedFd<'_>, kind: HookKind, twins: Option<&Twins>) -> io::Result<Hanging> {
+pub(super) fn attach(
+    program: OwnedFd,
+    kind: HookKind,
+    twins: Option<&Twins>,
+    shelf: Option<&Arc<Shelf>>,
+) -> io::Result<Hanging> {
+    let link = |program: BorrowedFd<'_>| stub::attach(program).map(|link| Link::new(link, shelf));
+    let misses = || stub::misses(program.as_fd()).unwrap_or_default();
     let Some(twins) = twins else {
-        return Ok(Hanging { links: vec![stub::attach(program)?], first: None });
+        let before = misses();
+        let links = vec![link(program.as_fd())?];
+        return Ok(Hanging { program, before, array: None, links });
     };
     let moment = match kind {
         HookKind::BtfTracepoint => bpf_attach_type::BPF_TRACE_RAW_TP,
@@ -119,16 +172,18 @@ pub(super) fn attach(program: BorrowedFd<'_>, kind: HookKind, twins: Option<&Twi
         HookKind::Fexit => bpf_attach_type::BPF_TRACE_FEXIT,
     };
     let array = array()?;
-    let purpose = Purpose::Tracing { moment, function: stub::function(program)? };
+    let purpose = Purpose::Tracing { moment, function: stub::function(program.as_fd())? };
     let twin = bpf::load(purpose, b"ea_twin", &instructions(twins.words.as_fd(), array.as_fd()))?;
     // A trampoline calls first what came last (`__bpf_trampoline_link_prog`), a tracepoint what came first (`func_add`).
     let links = if kind.is_trampoline() {
-        let twin = stub::attach(twin.as_fd())?;
-        vec![stub::attach(program)?, twin]
+        let twin = link(twin.as_fd())?;
+        vec![link(program.as_fd())?, twin]
     } else {
-        vec![stub::attach(program)?, stub::attach(twin.as_fd())?]
+        vec![link(program.as_fd())?, link(twin.as_fd())?]
     };
+    // What was skipped until now nobody could make up for, and no rule needs. Rather one too many than one too few.
+    let before = misses();
     // Not before: the twin alone would find no word.
-    put(array.as_fd(), program)?;
-    Ok(Hanging { links, first: Some(array) })
+    put(array.as_fd(), program.as_fd())?;
+    Ok(Hanging { program, before, array: Some(array), links })
 }
