@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use nix::libc;
-use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 /// auditd's words for a caller without the privilege.
 pub const NEEDED: &str = "You must be root or have capabilities to run this program.";
@@ -36,13 +36,19 @@ fn effective(status: &str) -> Option<u64> {
 }
 
 /// Makes the daemon hard to stop by accident: no limit on file size and CPU time (auditd does the same), and the last to
-/// be chosen when memory is short; and runs it before others, `boost` being auditd.conf's `priority_boost`. What is refused
-/// is only reported: the daemon works without.
+/// be chosen when memory is short; and runs it before others, `boost` being auditd.conf's `priority_boost`. It may have as many
+/// descriptors as its hard limit allows: a program that is attached takes up to four, and when rules change both the old and the new
+/// are. (A program that it starts is to get the usual 1024 back, for select(2) knows no more.) What is refused is only reported:
+/// the daemon works without.
 pub fn harden(boost: u32) {
     for (resource, name) in [(Resource::RLIMIT_FSIZE, "file size"), (Resource::RLIMIT_CPU, "CPU time")] {
         if let Err(error) = setrlimit(resource, RLIM_INFINITY, RLIM_INFINITY) {
             log::debug!("cannot lift the limit on {name}: {error}");
         }
+    }
+    let descriptors = Resource::RLIMIT_NOFILE;
+    if let Err(error) = getrlimit(descriptors).and_then(|(_, most)| setrlimit(descriptors, most, most)) {
+        log::debug!("cannot raise the limit on descriptors: {error}");
     }
     if boost > 0 {
         // SAFETY: setpriority takes three integers and touches no memory of ours. PRIO_PROCESS with 0 is the calling thread;

@@ -1,4 +1,5 @@
-//! Rules are reloaded while what they name goes on: nothing is missed, nothing is recorded twice.
+//! Rules are reloaded while what they name goes on: nothing is missed, nothing is recorded twice. Rules of hundreds of calls follow
+//! each other, and none is served by less than before.
 //!
 //! `EBPFAUDITD_RELOADS` says how often.
 
@@ -7,6 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use audit_rules::Arch;
+use audit_rules::table::syscall;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tests::kernel::Audit;
@@ -140,4 +143,40 @@ fn no_gap_when_the_daemon_is_told_to_read_its_rules() -> Result<()> {
 #[test]
 fn no_gap_when_auditctl_loads_a_file() -> Result<()> {
     looped(Means::Auditctl)
+}
+
+/// Syscalls that one of two sets of rules names on each architecture: nearly as many as have stubs of their own (`MOST_STUBS` of
+/// `plan/exit_list.rs`).
+const MANY: usize = 110;
+
+/// Waits until all that the rules need is attached.
+fn await_stubs(daemon: &Daemon<'_>) -> Result<()> {
+    let end = Instant::now() + Duration::from_mins(1);
+    while !daemon.counters()?.lines().any(|line| line == "takeover 0") {
+        ensure!(Instant::now() < end, "stubs are still to be attached; it said: {}", daemon.said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// What is not needed any more stays attached for seconds: for a while there is twice as much of all.
+#[test]
+fn rules_of_hundreds_of_calls_follow_each_other() -> Result<()> {
+    let audit = Audit::hold()?;
+    let named = syscall::all(Arch::X86_64).map(|(_, name)| name);
+    let both: Vec<&str> =
+        named.filter(|name| syscall::number(Arch::I386, name.as_bytes()).is_some()).collect();
+    let sets = [0, MANY].map(|first| {
+        let calls = both[first..first + MANY].join(",");
+        let rule = |arch: &str| format!("-a always,exit -F arch={arch} -S {calls} -F auid={AUID} -k many");
+        ["b64", "b32"].map(rule)
+    });
+    let daemon = Daemon::start(Side::Ours, &audit, &sets[0], &[])?;
+    await_stubs(&daemon)?;
+    reload(&daemon, Means::Auditctl, &sets[1])?;
+    await_stubs(&daemon)?;
+    let (plan, said) = (daemon.plan()?, daemon.said());
+    ensure!(!trampolines()? || !plan.contains("kernel audit; "), "{plan}");
+    ensure!(!said.contains("cannot attach") && !said.contains("no program can be attached"), "{said}");
+    daemon.stop().map(drop)
 }
