@@ -12,10 +12,13 @@ use anyhow::{Context, Result};
 use super::accelerator::Accelerator;
 use super::console::{Line, Stop, Trouble, Verdict, line};
 
-/// How many lines of the kernel's console are kept for a report.
-const KEPT: usize = 60;
+/// How many lines of the kernel's console are kept for a report: two traces.
+const KEPT: usize = 100;
 /// How long the machine may take from its last job to its end.
 const POWER_OFF: Duration = Duration::from_secs(20);
+
+/// What the kernel says of a task that does not give its processor away.
+const LOCKUP: &str = "BUG: soft lockup";
 
 /// How a machine is set up.
 #[derive(Debug)]
@@ -53,19 +56,33 @@ impl Report {
     /// gone. Where one thread translates for all processors that cannot be.
     ///
     /// From 6.8 on the kernel gives up. Before, it goes back to the instruction that it finds in memory (`kprobe_int3_handler`), and so
-    /// on without end, with interrupts only there: at a function's first instruction, or that after `endbr64`, where functions are traced.
+    /// on without end, with interrupts only there.
     pub(super) fn is_of_the_emulator(&self) -> bool {
-        const LOCKUP: &str = "BUG: soft lockup";
         match &self.verdict {
-            Verdict::Panic(words) if words.contains(LOCKUP) => {
-                // The processor's own place comes first, before what others are at.
-                let mut trace = self.kernel.iter().skip_while(|line| !line.contains(LOCKUP));
-                let place = trace.find(|line| line.contains("RIP: 0010:"));
-                place.is_some_and(|line| ["+0x0/", "+0x4/"].iter().any(|place| line.contains(place)))
-            }
+            Verdict::Panic(words) if words.contains(LOCKUP) => self.stands_at_changed_code(),
             Verdict::Panic(words) => words.contains("Oops: int3"),
             _ => false,
         }
+    }
+
+    /// Whether who locks a processor up stands where the kernel changes code: at a function's first instruction, or that after
+    /// `endbr64`, where functions are traced; or at a jump that is switched on and off (`jump_label`), where every trace must show it,
+    /// for a loop may have a jump, too, but is not always just there.
+    fn stands_at_changed_code(&self) -> bool {
+        /// A jump of four or one bytes' distance, and what stands there if it is off.
+        const JUMPS: [&str; 4] = ["<e9>", "<eb>", "<0f> 1f 44 00 00", "<66> 90"];
+        let place_in = |line: &str| line.split_once("RIP: 0010:").map(|(_, place)| place.trim().to_owned());
+        // The processor's own place comes first, before what others are at.
+        let mut trace = self.kernel.iter().skip_while(|line| !line.contains(LOCKUP));
+        let Some(place) = trace.find_map(|line| place_in(line)) else { return false };
+        if ["+0x0/", "+0x4/"].iter().any(|first| place.contains(first)) {
+            return true;
+        }
+        let at_a_jump = trace
+            .find(|line| line.contains("Code:"))
+            .is_some_and(|code| JUMPS.iter().any(|jump| code.contains(jump)));
+        let places: Vec<String> = self.kernel.iter().filter_map(|line| place_in(line)).collect();
+        at_a_jump && places.len() > 1 && places.iter().all(|other| *other == place)
     }
 }
 
@@ -188,6 +205,12 @@ fn end(child: &mut Child) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn of_the_emulator(words: &str, lines: &[&str]) -> bool {
+        let kernel = lines.iter().map(|&line| line.to_owned()).collect();
+        Report { verdict: Verdict::Panic(words.to_owned()), kernel, warnings: Vec::new() }
+            .is_of_the_emulator()
+    }
+
     #[test]
     fn ends_at_breakpoints_are_the_emulators() {
         let lockup = "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [actor:22075]";
@@ -198,12 +221,23 @@ mod tests {
             (lockup, "[ 852.6] RIP: 0010:vfs_open+0x4/0x30", true),
             (lockup, "[ 852.6] RIP: 0010:d_walk+0x40/0x2b0", false),
         ] {
-            let report = Report {
-                verdict: Verdict::Panic(words.to_owned()),
-                kernel: vec![words.to_owned(), line.to_owned(), "RIP: 0010:other+0x0/0x10".to_owned()],
-                warnings: Vec::new(),
-            };
-            assert_eq!(report.is_of_the_emulator(), expected, "{words}: {line}");
+            let said = of_the_emulator(words, &[words, line, "RIP: 0010:other+0x0/0x10"]);
+            assert_eq!(said, expected, "{words}: {line}");
         }
+    }
+
+    #[test]
+    fn a_task_that_stands_at_a_jump_in_every_trace_is_the_emulators() {
+        // of a 5.10 on which sys_exit had just been hooked
+        let lockup = "[ 1180.6] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [ebpfauditd:6494]";
+        let place = "[ 1180.6] RIP: 0010:syscall_exit_to_user_mode+0xb3/0x140";
+        let other = "[ 1178.9] RIP: 0010:syscall_exit_to_user_mode+0xb8/0x140";
+        let (jump, none) =
+            ("[ 1180.6] Code: 66 ff ff ff <e9> 0f 00 00 00", "[ 1180.6] Code: 66 ff ff ff <48> 8b");
+        let user = "[ 1180.6] RIP: 0033:0x7f2f99bec829";
+        assert!(of_the_emulator(lockup, &[place, jump, user, lockup, place, jump, user]));
+        assert!(!of_the_emulator(lockup, &[lockup, place, jump, user]), "one trace");
+        assert!(!of_the_emulator(lockup, &[other, jump, lockup, place, jump]), "two places");
+        assert!(!of_the_emulator(lockup, &[place, none, lockup, place, none]), "no jump");
     }
 }
