@@ -292,7 +292,7 @@ impl<'a> Daemon<'a> {
             "the daemon ended with {status}: {}",
             self.said()
         );
-        Ok(())
+        if self.side == Side::Ours { no_failed_runs(&self.said()) } else { Ok(()) }
     }
 }
 
@@ -302,6 +302,14 @@ impl Drop for Daemon<'_> {
             eprintln!("stopping a daemon: {error:#}");
         }
     }
+}
+
+/// Whatever a test looks at: the kernel must have run each program whenever it should. Our daemon counts that in its last lines.
+fn no_failed_runs(said: &str) -> Result<()> {
+    for none in ["failed_runs 0", "failed_states 0"] {
+        ensure!(said.split([',', '\n']).any(|count| count.trim() == none), "not {none}: {said}");
+    }
+    Ok(())
 }
 
 /// Writes `auditd.conf` and `audit.rules`.

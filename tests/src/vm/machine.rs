@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_task_that_stands_at_a_jump_in_every_trace_is_the_emulators() {
-        // of a 5.10 on which sys_exit had just been hooked
+        // of a 5.10; by its bytes the jump is that of the tracepoint sys_exit, which our daemon hooks
         let lockup = "[ 1180.6] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [ebpfauditd:6494]";
         let place = "[ 1180.6] RIP: 0010:syscall_exit_to_user_mode+0xb3/0x140";
         let other = "[ 1178.9] RIP: 0010:syscall_exit_to_user_mode+0xb8/0x140";

@@ -46,7 +46,7 @@ impl Counters {
 impl Engine {
     /// What the programs counted so far, and the kernel for each of them.
     pub fn counters(&self) -> Result<Counters, EngineError> {
-        // asked in this order: what is skipped after that is not made up for in it
+        // in this order: what has just been skipped is still to be made up for, and must not look like a failure
         let skipped = self.attachments.skipped();
         let counted = self.counted()?;
         Ok(Counters { missed: skipped.saturating_sub(counted.rescued), ..counted })

@@ -129,7 +129,7 @@ pub(super) struct Hanging {
 }
 
 impl Hanging {
-    /// How often the kernel has skipped the program since its twin has found it. Twins' are not among them: the first program has
+    /// How often the kernel has skipped the program since its twin has found it, or since it hangs if it has none. Twins' are not among them: the first program has
     /// run then.
     pub(super) fn skipped(&self) -> u64 {
         let all = stub::misses(self.program.as_fd());
