@@ -25,6 +25,8 @@ struct Recording {
     told: HashMap<&'static str, String>,
     /// Cases that could not be played as their table says.
     troubles: Vec<Mismatch>,
+    /// The kept log that each case is in.
+    logs: HashMap<&'static str, PathBuf>,
 }
 
 /// What is wrong with a case as a whole.
@@ -60,6 +62,7 @@ impl Recording {
         self.told.extend(other.told);
         self.troubles.retain(|trouble| !cases.iter().any(|(_, case)| trouble.case == case.name));
         self.troubles.extend(other.troubles);
+        self.logs.extend(other.logs);
     }
 }
 
@@ -69,18 +72,15 @@ const TRIES: usize = 3;
 /// The cases as the original records them. On a machine that is busy it loses events (31 were seen, behind one with 6 MiB of
 /// arguments). What is missing is played again, for ours is measured by it.
 fn original_of(audit: &Audit, fixture: &Fixture, cases: &Cases) -> Result<Recording> {
-    let mut whole = record(By::Theirs, audit, fixture, cases)?;
-    let log = kept(By::Theirs, None)?;
-    let first = std::fs::read(&log).context("reading the kept log")?;
-    for _ in 0..TRIES {
+    let mut whole = record(By::Theirs { again: 0 }, audit, fixture, cases)?;
+    for again in 1..=TRIES {
         let lost: Vec<_> = cases.iter().copied().filter(|(_, case)| !whole.is_whole(case)).collect();
         if lost.is_empty() {
             break;
         }
         let names: Vec<&str> = lost.iter().map(|(_, case)| case.name).collect();
         println!("the original has not recorded all of {names:?}: once more");
-        whole.take(&lost, record(By::Theirs, audit, fixture, &lost)?);
-        std::fs::write(&log, &first).context("keeping the log")?;
+        whole.take(&lost, record(By::Theirs { again }, audit, fixture, &lost)?);
     }
     Ok(whole)
 }
@@ -92,13 +92,21 @@ const GROUP: usize = 100;
 /// Who records, and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    Theirs,
-    Ours { trampolines: bool },
+    /// `again`: how often it had been tried before.
+    Theirs {
+        again: usize,
+    },
+    Ours {
+        trampolines: bool,
+    },
 }
 
 impl By {
     fn side(self) -> Side {
-        if self == Self::Theirs { Side::Theirs } else { Side::Ours }
+        match self {
+            Self::Theirs { .. } => Side::Theirs,
+            Self::Ours { .. } => Side::Ours,
+        }
     }
 
     /// Options of the daemon.
@@ -110,7 +118,8 @@ impl By {
 
 /// The actions of these cases under one side, in one run of its daemon. Each group's rules replace the last one's.
 fn record(by: By, audit: &Audit, fixture: &Fixture, cases: &Cases) -> Result<Recording> {
-    let mut recording = Recording { events: Vec::new(), told: HashMap::new(), troubles: Vec::new() };
+    let mut recording =
+        Recording { events: Vec::new(), told: HashMap::new(), troubles: Vec::new(), logs: HashMap::new() };
     let side = by.side();
     let daemon = Daemon::start(side, audit, &[], by.options()?)?;
     for (number, group) in cases.chunks(GROUP).enumerate() {
@@ -120,8 +129,10 @@ fn record(by: By, audit: &Audit, fixture: &Fixture, cases: &Cases) -> Result<Rec
     }
     let text = daemon.stop()?;
     let engine = cases.first().map(|(_, case)| case.engine);
-    std::fs::write(kept(by, engine)?, &text).context("keeping the log")?;
+    let log = kept(by, engine)?;
+    std::fs::write(&log, &text).with_context(|| format!("keeping {}", log.display()))?;
     recording.events = log::parse(&text)?;
+    recording.logs = cases.iter().map(|(_, case)| (case.name, log.clone())).collect();
     Ok(recording)
 }
 
@@ -199,9 +210,10 @@ fn playable() -> Vec<(u32, &'static Case)> {
 /// Where a log stays, to be read by ausearch here and by people afterwards.
 fn kept(by: By, engine: Option<Engine>) -> Result<PathBuf> {
     let name = match (by, engine) {
-        (By::Theirs, _) => "theirs",
-        (By::Ours { .. }, Some(Engine::KernelAudit)) => "ours-by-kernel-audit",
-        (By::Ours { .. }, _) => "ours-by-tracepoint",
+        (By::Theirs { again: 0 }, _) => "theirs".to_owned(),
+        (By::Theirs { again }, _) => format!("theirs-again-{again}"),
+        (By::Ours { .. }, Some(Engine::KernelAudit)) => "ours-by-kernel-audit".to_owned(),
+        (By::Ours { .. }, _) => "ours-by-tracepoint".to_owned(),
     };
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparison");
     std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
@@ -329,7 +341,7 @@ fn ours_agrees_with_the_original() -> Result<()> {
     let unused: Vec<&str> = here.map(|difference| difference.id).filter(|id| !used.contains(id)).collect();
     ensure!(unused.is_empty(), "allowed, but not needed: {unused:?}");
     let ours = kept(By::Ours { trampolines }, Some(Engine::Tracepoint))?;
-    read_alike(&kept(By::Theirs, None)?, &ours, trampolines)
+    read_alike(&theirs, &ours, trampolines)
 }
 
 /// The same rules and actions where the trampolines are masked off: the other engines serve every rule.
@@ -346,7 +358,7 @@ fn without_trampolines_ours_agrees_as_well() -> Result<()> {
 }
 
 /// What an administrator sees is the same, too: a few cases as the real ausearch interprets them.
-fn read_alike(theirs: &Path, ours: &Path, trampolines: bool) -> Result<()> {
+fn read_alike(theirs: &Recording, ours: &Path, trampolines: bool) -> Result<()> {
     const SHOWN: [&str; 9] = [
         "exec-elf",
         "exec-odd-name",
@@ -360,7 +372,8 @@ fn read_alike(theirs: &Path, ours: &Path, trampolines: bool) -> Result<()> {
     ];
     for name in SHOWN {
         let (_, case) = case::find(name).with_context(|| format!("no case is called {name}"))?;
-        let (theirs, ours) = (interpreted(theirs, case)?, interpreted(ours, case)?);
+        let log = theirs.logs.get(name).with_context(|| format!("{name} has not been recorded"))?;
+        let (theirs, ours) = (interpreted(log, case)?, interpreted(ours, case)?);
         ensure!(theirs.len() == case.events, "ausearch -i -k {name} finds {} events of theirs", theirs.len());
         let found: Vec<_> = compare(name, &theirs, &ours)
             .into_iter()
