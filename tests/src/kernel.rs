@@ -66,6 +66,7 @@ impl Audit {
         ensure!(value("enabled")? == "0", "audit is enabled, and not by this test: {status}");
         let rules = auditctl(&["-l"])?;
         ensure!(rules.trim() == "No rules", "audit rules are loaded, and not by this test: {rules}");
+        count_anew()?;
         Ok(Self {
             backlog_limit: value("backlog_limit")?,
             failure: value("failure")?,
@@ -85,7 +86,7 @@ impl Audit {
         auditctl(&["-f", &self.failure])?;
         auditctl(&["-r", "0"])?;
         auditctl(&["--backlog_wait_time", &self.backlog_wait_time])?;
-        Ok(())
+        count_anew()
     }
 }
 
@@ -95,6 +96,14 @@ impl Drop for Audit {
             eprintln!("the kernel's audit is not as it was: {error:#}");
         }
     }
+}
+
+/// The counts that no setting puts back: what one test made the kernel lose or wait is nothing to the next.
+fn count_anew() -> Result<()> {
+    for count in ["--reset-lost", "--reset_backlog_wait_time_actual"] {
+        auditctl(&[count])?;
+    }
+    Ok(())
 }
 
 /// Runs the original auditctl, which must succeed; returns what it printed.
