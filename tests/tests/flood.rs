@@ -17,8 +17,8 @@ use tests::side::{Daemon, Side};
 const CASE: &str = "flood";
 const RUNS: usize = 20;
 
-/// How long a daemon stands still after the flood. The kernel's audit tries ten times to hand a record over, for 100 ms each
-/// (`kauditd_send_queue`, `UNICAST_RETRIES`, once for each of two queues), before it drops it.
+/// How long a daemon stands still after the flood: long enough for the kernel's audit to give up handing records over, five times
+/// 100 ms for each of two queues (`kauditd_send_queue`, `UNICAST_RETRIES`; `audit_net_init`, `sk_sndtimeo`).
 const STANDSTILL: Duration = Duration::from_secs(3);
 
 /// The events that `auditctl -s` calls lost.
@@ -107,7 +107,7 @@ fn stand_still(side: Side, audit: &Audit, fixture: &Fixture, rules: &[String]) -
     Ok((written_in(&daemon.stop()?)?, lost))
 }
 
-/// The kernel's audit drops what its daemon does not take for a second, and counts next to nothing of it.
+/// What the original loses here, and how little of it it counts, is printed beside ours.
 #[test]
 fn a_standstill_of_the_daemon_hides_no_loss() -> Result<()> {
     let (audit, fixture, rules) = prepare()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use super::options::Programs;
 use super::rules::{self, RuleSet};
 use super::scratch::Scratch;
 use tests::objects::objects;
+use tests::side::no_failed_runs;
 
 /// How long a daemon may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,6 +48,8 @@ pub(super) struct Running {
     control: Control,
     /// How many rules are to be in force.
     count: usize,
+    /// What the daemon says.
+    messages: PathBuf,
     /// The BPF objects that were there before.
     before: BTreeSet<(&'static str, u32)>,
     /// From the start of the daemon until it was registered and all rules were in force.
@@ -74,6 +77,7 @@ impl Running {
             daemon: None,
             control: kernel.clone(),
             count,
+            messages: scratch.messages(),
             before: objects()?,
             start_time: Duration::ZERO,
         };
@@ -234,6 +238,12 @@ impl Running {
             // Killed by our own SIGTERM before its handler was there is an end, too; anything else is a fault.
             if !status.success() && status.signal() != Some(Signal::SIGTERM as i32) {
                 bail!("{:?} ended with {status}", self.subject);
+            }
+            // what is not run costs nothing, and would be measured so
+            if self.subject == Subject::Ours && status.success() {
+                no_failed_runs(
+                    &std::fs::read_to_string(&self.messages).context("reading what the daemon said")?,
+                )?;
             }
         }
         Ok(())

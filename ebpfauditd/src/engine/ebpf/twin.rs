@@ -129,8 +129,8 @@ pub(super) struct Hanging {
 }
 
 impl Hanging {
-    /// How often the kernel has skipped the program since its twin has found it, or since it hangs if it has none. Twins' are not among them: the first program has
-    /// run then.
+    /// How often the kernel has skipped the program since its twin has found it, or since it hangs if it has none. Twins' are not
+    /// among them: the first program has run then.
     pub(super) fn skipped(&self) -> u64 {
         let all = stub::misses(self.program.as_fd());
         all.map_or(0, |all| all.saturating_sub(self.before))
